@@ -1,0 +1,1 @@
+"""What each table promises: columns, rules, privacy class, owner, retention. One module a stage."""

@@ -1,0 +1,1 @@
+"""The CRM: the client that reads and writes it, the sync rules, and the mock server."""

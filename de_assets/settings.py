@@ -1,0 +1,169 @@
+"""One frozen, validated object that holds every setting; nothing else reads the environment.
+
+Who reads it: `definitions.build_defs` and the command line, once. What a setting means stands in
+its description, from which the error text and the reference are made.
+"""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from de_assets.errors import SettingsError
+
+LOCAL_CRM_TOKEN = "local-development-token"  # noqa: S105  the mock CRM's, worthless elsewhere
+LOCAL_PII_KEY = "local-development-key-not-a-secret"
+
+
+class Environment(StrEnum):
+    """Where this runs: `local` has defaults for everything, the others must be told."""
+
+    LOCAL = "local"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class S3Settings(BaseModel):
+    """The standard AWS variables, taken once and rendered for each library by `storage.s3`.
+
+    Left out, the libraries' own chain applies (an instance or task role on AWS).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint_url: str | None = Field(None, alias="AWS_ENDPOINT_URL")
+    region: str = Field("us-east-1", alias="AWS_REGION")
+    access_key_id: SecretStr | None = Field(None, alias="AWS_ACCESS_KEY_ID")
+    secret_access_key: SecretStr | None = Field(None, alias="AWS_SECRET_ACCESS_KEY")
+    session_token: SecretStr | None = Field(None, alias="AWS_SESSION_TOKEN")
+
+    @model_validator(mode="after")
+    def _keys_come_in_pairs(self) -> "S3Settings":
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            msg = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both or neither"
+            raise ValueError(msg)
+        return self
+
+
+class Settings(BaseModel):
+    """Everything that can be set, by the names that people set it with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    environment: Environment = Field(
+        Environment.LOCAL,
+        alias="DE_ASSETS_ENV",
+        description="local, staging or production",
+    )
+    lake: str = Field(
+        "data/lake",
+        alias="DE_ASSETS_LAKE",
+        description="where tables are kept: a directory, or s3://bucket/prefix",
+    )
+    sources: str = Field(
+        "data/sources/sandbox.yaml",
+        alias="DE_ASSETS_SOURCES",
+        description="the file that says where the source tables live (YAML)",
+    )
+    state: Path = Field(
+        Path("data/state"),
+        alias="DE_ASSETS_STATE",
+        description="a directory for Dagster's own records and the mock CRM's database",
+    )
+    pii_key: SecretStr = Field(
+        SecretStr(LOCAL_PII_KEY),
+        alias="DE_ASSETS_PII_KEY",
+        description="the key that turns direct identifiers into tokens; 16 characters or more",
+    )
+    crm_base_url: str | None = Field(
+        None,
+        alias="CRM_BASE_URL",
+        description="the CRM to read from and write to, http(s)://...; wins over the sources file",
+    )
+    crm_access_token: SecretStr = Field(
+        SecretStr(LOCAL_CRM_TOKEN),
+        alias="CRM_ACCESS_TOKEN",
+        description="the bearer token of the CRM",
+    )
+    s3: S3Settings = Field(default_factory=lambda: S3Settings.model_validate({}))
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "Settings":
+        problems = []
+        if "://" in self.lake and not self.lake.startswith("s3://"):
+            problems.append("DE_ASSETS_LAKE must be a directory or s3://bucket/prefix")
+        if self.lake.startswith("s3://") and not self.lake.removeprefix("s3://").split("/")[0]:
+            problems.append("DE_ASSETS_LAKE names no bucket; write s3://bucket/prefix")
+        if not self.lake.strip():
+            problems.append("DE_ASSETS_LAKE is empty; name a directory or s3://bucket/prefix")
+        if self.crm_base_url is not None and not self.crm_base_url.startswith(
+            ("http://", "https://")
+        ):
+            problems.append("CRM_BASE_URL must begin with http:// or https://")
+        if len(self.pii_key.get_secret_value()) < 16:
+            problems.append("DE_ASSETS_PII_KEY is too short; use 16 characters or more")
+        if self.environment is not Environment.LOCAL:
+            where = f"with DE_ASSETS_ENV={self.environment}"
+            if self.pii_key.get_secret_value() == LOCAL_PII_KEY:
+                problems.append(f"DE_ASSETS_PII_KEY must be set {where}; the local key is public")
+            if self.crm_access_token.get_secret_value() == LOCAL_CRM_TOKEN:
+                problems.append(f"CRM_ACCESS_TOKEN must be set {where}; the local token is public")
+            if self.crm_base_url is not None and self.crm_base_url.startswith("http://"):
+                problems.append(f"CRM_BASE_URL must be https:// {where}; the token travels with it")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a developer's machine: sensors and schedules start stopped there."""
+        return self.environment is Environment.LOCAL
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read and validate the environment (or the mapping that is given instead).
+
+        Raises:
+            SettingsError: names each variable that is wrong, what it may be, and the fix.
+        """
+        environ = os.environ if environ is None else environ
+        given = {name: value for name in _variables(cls) if (value := environ.get(name))}
+        s3_given = {name: value for name in _variables(S3Settings) if (value := environ.get(name))}
+        if "AWS_REGION" not in s3_given and environ.get("AWS_DEFAULT_REGION"):
+            s3_given["AWS_REGION"] = environ["AWS_DEFAULT_REGION"]
+        unknown = sorted(
+            name
+            for name in environ
+            if name.startswith(("DE_ASSETS_", "CRM_")) and name not in _variables(cls)
+        )
+        if unknown:
+            raise SettingsError(
+                f"unknown setting {', '.join(unknown)}",
+                where="environment",
+                fix=f"the settings are {', '.join(_variables(cls))}",
+            )
+        try:
+            return cls.model_validate({**given, "s3": S3Settings.model_validate(s3_given)})
+        except ValidationError as error:
+            raise SettingsError(
+                "; ".join(_sentence(cls, problem) for problem in error.errors()),
+                where="environment, or the file .env",
+                fix="set it as in .env.example; `de-assets doctor` checks every setting",
+            ) from None
+
+
+def _variables(model: type[BaseModel]) -> list[str]:
+    return [field.alias for field in model.model_fields.values() if field.alias]
+
+
+def _sentence(model: type[BaseModel], problem: object) -> str:
+    """One problem in words, without the value: a value may be a secret."""
+    assert isinstance(problem, dict)
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    meaning = next((f.description for f in model.model_fields.values() if f.alias == name), None)
+    text = str(problem["msg"]).removeprefix("Value error, ")
+    if meaning:
+        return f"{name}: {text} (it is {meaning})"
+    return text

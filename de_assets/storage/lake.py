@@ -1,0 +1,151 @@
+"""Tables as plain Parquet: `<lake>/<stage>/<entity>/dt=YYYY-MM-DD/part-0.parquet`.
+
+Reads are lazy scans of exactly the files asked for; writes are seen whole or not at all. Not here:
+what a table must look like (`contracts`), and Dagster (`table_io_manager.py`).
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from de_assets.errors import StorageError
+from de_assets.storage.objects import ObjectStore, open_store, replacing
+from de_assets.storage.s3 import S3Options
+
+FILE_NAME = "part-0.parquet"
+COMPRESSION_LEVEL = 1  # zstd 1 is a third cheaper than the default and no larger on event data
+PARTITION = re.compile(r"dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/part-0\.parquet$")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write left behind."""
+
+    rows: int
+    size_bytes: int
+
+
+class Lake:
+    """Tables below one directory or S3 prefix, by their key `stage/entity`."""
+
+    def __init__(self, uri: str, s3: S3Options) -> None:
+        self.objects: ObjectStore = open_store(uri, s3)
+        self._is_s3 = uri.startswith("s3://")
+        self._storage_options = s3.polars if self._is_s3 else None
+
+    def url(self, table: str, day: date | None = None) -> str:
+        """Address of a table's file, or of one day's."""
+        return self.objects.url(_key(table, day))
+
+    def days(self, table: str) -> list[date]:
+        """Days of which the table has a partition, ascending."""
+        found = [
+            date.fromisoformat(match[1])
+            for info in self.objects.list(f"{table}/")
+            if (match := PARTITION.search(info.key))
+        ]
+        return sorted(found)
+
+    def has(self, table: str) -> bool:
+        """Whether the unpartitioned table has been written."""
+        return any(info.key == _key(table, None) for info in self.objects.list(_key(table, None)))
+
+    def write(
+        self, table: str, frame: pl.DataFrame | pl.LazyFrame, day: date | None = None
+    ) -> Written:
+        """Replace a table, or one day of it; a lazy frame is streamed and need not fit in memory.
+
+        On S3 this is one PUT, or one multipart upload, that shows only when it is complete.
+
+        Raises:
+            StorageError: the file holds another number of rows than were written; the old one
+                stays.
+        """
+        url = self.url(table, day)
+        if self._is_s3:
+            return _sink(frame.lazy(), url, self._storage_options)
+        with replacing(Path(url)) as temporary:
+            written = _sink(frame.lazy(), str(temporary), None)
+            expected = frame.height if isinstance(frame, pl.DataFrame) else written.rows
+            self._verify(temporary, expected, table)
+            return written
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """An unpartitioned table, lazily.
+
+        Raises:
+            StorageError: it has not been written yet.
+        """
+        if not self.has(table):
+            raise StorageError(
+                f"{table} is not in the lake",
+                where=self.url(table),
+                fix=f"materialize {table} first",
+            )
+        return pl.scan_parquet(self.url(table), storage_options=self._storage_options, glob=False)
+
+    def scan_days(self, table: str, days: Collection[date]) -> pl.LazyFrame:
+        """Some days of a table as one lazy frame with `dt` (Date); each day must be there."""
+        urls = [self.url(table, day) for day in sorted(days)]
+        return pl.scan_parquet(
+            urls,
+            storage_options=self._storage_options,
+            hive_partitioning=True,
+            hive_schema={"dt": pl.Date},
+            glob=False,
+        )
+
+    def scan_days_of_any_type(self, table: str, days: Sequence[date]) -> pl.LazyFrame:
+        """As `scan_days`, where a column's type may differ by day (raw keeps what arrives)."""
+        frames = [
+            pl.scan_parquet(
+                self.url(table, day),
+                storage_options=self._storage_options,
+                hive_partitioning=False,
+                glob=False,
+            ).with_columns(dt=pl.lit(day))
+            for day in sorted(days)
+        ]
+        return pl.concat(frames, how="diagonal_relaxed")
+
+    def sizes(self, table: str) -> dict[date, int]:
+        """Bytes of each day's file."""
+        return {
+            date.fromisoformat(match[1]): info.size_bytes
+            for info in self.objects.list(f"{table}/")
+            if (match := PARTITION.search(info.key))
+        }
+
+    def _verify(self, path: Path, rows: int, table: str) -> None:
+        """A writer that failed in mid-stream can leave a valid file with too few rows."""
+        found = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+        if found != rows:
+            raise StorageError(
+                f"{rows:,} rows were written and {found:,} arrived; the old file stays",
+                where=f"{table} ({path.parent})",
+                fix="check the disk for space and errors, then run again",
+            )
+
+
+def _key(table: str, day: date | None) -> str:
+    return f"{table}/{FILE_NAME}" if day is None else f"{table}/dt={day}/{FILE_NAME}"
+
+
+def _sink(frame: pl.LazyFrame, url: str, storage_options: dict[str, str] | None) -> Written:
+    """Stream into one file; the sink itself tells how many rows and bytes it wrote."""
+    files: list[Written] = []
+    frame.sink_parquet(
+        url,
+        compression="zstd",
+        compression_level=COMPRESSION_LEVEL,
+        statistics=True,
+        storage_options=storage_options,
+        sinked_paths_callback=lambda sunk: files.extend(
+            Written(path.num_rows, path.num_bytes) for path in sunk.paths
+        ),
+    )
+    return files[0]

@@ -1,0 +1,259 @@
+"""Whole small objects by key: list, read, write (conditionally too), delete; local or S3.
+
+Tables are not written here (see `lake.py`), but the ledger's journal, the model registry and the
+landing listings are. Both stores give the same promise: a write is seen whole or not at all.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from de_assets.errors import PreconditionFailedError, StorageError
+from de_assets.storage.s3 import S3Options
+
+
+@dataclass(frozen=True, order=True)
+class ObjectInfo:
+    """One object: its key below the store's root, size, and what changes when it is overwritten."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+    version: str
+
+
+class ObjectStore(Protocol):
+    """Objects below one root; keys are relative and use `/`."""
+
+    root: str
+
+    def url(self, key: str) -> str:
+        """The address that Polars reads: a path, or `s3://...`."""
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Every object whose key begins with `prefix`, by ascending key."""
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        """Content and ETag. Raises FileNotFoundError when there is none."""
+
+    def write(
+        self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False
+    ) -> str:
+        """Replace the object and return its ETag.
+
+        Raises:
+            PreconditionFailedError: it exists although `if_absent`, or is not `if_match`.
+        """
+
+    def delete(self, key: str) -> None:
+        """Remove the object; none is no error."""
+
+
+def open_store(uri: str | Path, s3: S3Options) -> "ObjectStore":
+    """The store below a directory or an `s3://bucket/prefix`."""
+    if str(uri).startswith("s3://"):
+        return S3Store(str(uri), s3)
+    return LocalStore(Path(uri))
+
+
+class LocalStore:
+    """Objects as files below a directory."""
+
+    def __init__(self, root: Path) -> None:
+        self._directory = root.absolute()
+        self.root = str(self._directory)
+
+    def url(self, key: str) -> str:
+        """The absolute path of the object."""
+        return str(self._directory / key)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Files below the prefix; unfinished temporary files are not objects."""
+        start = self._directory / prefix
+        # A prefix may end inside a file name, as on S3.
+        top = start if start.is_dir() else start.parent
+        if not top.is_dir():
+            return
+        found = []
+        for folder, _, names in os.walk(top):
+            for name in names:
+                path = Path(folder, name)
+                key = path.relative_to(self._directory).as_posix()
+                if key.startswith(prefix) and not name.startswith(TEMPORARY):
+                    found.append((key, path))
+        for key, path in sorted(found):
+            with suppress(FileNotFoundError):  # removed by its owner since the walk
+                status = path.stat()
+                yield ObjectInfo(
+                    key,
+                    status.st_size,
+                    datetime.fromtimestamp(status.st_mtime, UTC),
+                    f"{status.st_mtime_ns:x}-{status.st_size:x}",
+                )
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        """Content and its SHA-256, which serves as the ETag."""
+        data = (self._directory / key).read_bytes()
+        return data, _digest(data)
+
+    def write(
+        self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False
+    ) -> str:
+        """Write to a temporary name and rename; conditions are checked under a file lock."""
+        path = self._directory / key
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+            if if_match is not None or if_absent:
+                with _locked(path.parent):
+                    self._check(key, if_match=if_match, if_absent=if_absent)
+                    os.replace(temporary, path)  # noqa: PTH105
+        return _digest(data)
+
+    def delete(self, key: str) -> None:
+        """Remove the file."""
+        (self._directory / key).unlink(missing_ok=True)
+
+    def _check(self, key: str, *, if_match: str | None, if_absent: bool) -> None:
+        try:
+            current = self.read(key)[1]
+        except FileNotFoundError:
+            current = None
+        if (if_absent and current is not None) or (if_match is not None and current != if_match):
+            raise _lost(key)
+
+
+class S3Store:
+    """Objects below `s3://bucket/prefix`, through the client of dagster-aws's `S3Resource`."""
+
+    def __init__(self, uri: str, s3: S3Options) -> None:
+        parts = urlsplit(uri)
+        self.root = uri.rstrip("/")
+        self._bucket = parts.netloc
+        self._prefix = parts.path.strip("/")
+        self._s3 = s3
+
+    def url(self, key: str) -> str:
+        """The `s3://` address of the object."""
+        return f"s3://{self._bucket}/{self._key(key)}"
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Objects below the prefix, page by page."""
+        pages = self._s3.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._key(prefix) if prefix else self._with_slash()
+        )
+        skip = len(self._with_slash())
+        try:
+            for page in pages:
+                for item in page.get("Contents", []):
+                    yield ObjectInfo(
+                        item["Key"][skip:],
+                        item["Size"],
+                        item["LastModified"],
+                        item["ETag"].strip('"'),
+                    )
+        except self._s3.client.exceptions.NoSuchBucket:
+            raise self._no_bucket() from None
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        """Content and ETag."""
+        try:
+            answer = self._s3.client.get_object(Bucket=self._bucket, Key=self._key(key))
+        except self._s3.client.exceptions.NoSuchKey:
+            raise FileNotFoundError(self.url(key)) from None
+        except self._s3.client.exceptions.NoSuchBucket:
+            raise self._no_bucket() from None
+        return answer["Body"].read(), answer["ETag"].strip('"')
+
+    def write(
+        self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False
+    ) -> str:
+        """One PUT; S3 shows it whole or not at all."""
+        from botocore.exceptions import ClientError
+
+        conditions: dict[str, Any] = {}
+        if if_match is not None:
+            conditions["IfMatch"] = f'"{if_match}"'
+        if if_absent:
+            conditions["IfNoneMatch"] = "*"
+        try:
+            answer = self._s3.client.put_object(
+                Bucket=self._bucket, Key=self._key(key), Body=data, **conditions
+            )
+        except self._s3.client.exceptions.NoSuchBucket:
+            raise self._no_bucket() from None
+        except ClientError as error:
+            # 409 is S3's answer when two conditional writes cross; both mean: read again first.
+            if error.response["Error"]["Code"] in LOST_CONDITIONS:
+                raise _lost(self.url(key)) from None
+            raise
+        return str(answer["ETag"].strip('"'))
+
+    def delete(self, key: str) -> None:
+        """Remove the object."""
+        self._s3.client.delete_object(Bucket=self._bucket, Key=self._key(key))
+
+    def _with_slash(self) -> str:
+        return f"{self._prefix}/" if self._prefix else ""
+
+    def _key(self, key: str) -> str:
+        return self._with_slash() + key
+
+    def _no_bucket(self) -> StorageError:
+        return StorageError(
+            f"the bucket {self._bucket} does not exist",
+            where=self.root,
+            fix="create the bucket, or name another one",
+        )
+
+
+TEMPORARY = ".unfinished-"
+LOST_CONDITIONS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchKey")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place at the end, or leaves no trace.
+
+    The content is on the disk before the name changes, so neither a killed process nor a power
+    cut shows half a file. The body may put the file in place itself.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        if temporary.exists():
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)  # mkstemp makes files that only their owner may read
+            os.replace(temporary, path)  # noqa: PTH105  the atomic one; Path.rename is not it
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    with (directory / f"{TEMPORARY}lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _lost(where: str) -> PreconditionFailedError:
+    return PreconditionFailedError(
+        "another writer was faster",
+        where=where,
+        fix="read the object again and repeat the change on what it holds now",
+    )

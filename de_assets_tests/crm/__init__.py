@@ -1,0 +1,1 @@
+"""Tests of the CRM client, the sync rules and the mock server."""
