@@ -49,7 +49,7 @@ class Lifecycle:
                 stands in the report.
         """
         defs = build_defs(self.settings)
-        catalog: SourceCatalog = defs.resources[SOURCES] if defs.resources else None
+        catalog: SourceCatalog = (defs.resources or {})[SOURCES]
         calendar = catalog.sources.calendar
         _check_range(self.start, self.end, calendar)
         with self.report.measuring():
@@ -105,8 +105,12 @@ class Lifecycle:
             asset_selection=list(only) if only else None,
             run_config={**(run_config or {}), "loggers": QUIET},
         )
-        partition = "" if days is None else str(days[0]) if days[0] == days[1] else "..".join(
-            map(str, days)
+        partition = (
+            ""
+            if days is None
+            else str(days[0])
+            if days[0] == days[1]
+            else "..".join(map(str, days))
         )
         self.report.add(result.all_events, partition)
         if only is None:

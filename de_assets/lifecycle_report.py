@@ -187,7 +187,7 @@ def _no_counts() -> dict[str, float]:
 
 
 def _stage_of(step_key: str) -> str:
-    return "cleaned" if step_key.startswith("clean_") else step_key.split("__")[0]
+    return "cleaned" if step_key.startswith("clean_") else step_key.split("__", maxsplit=1)[0]
 
 
 def _check_text(description: str | None, metadata: dict[str, Any]) -> str:

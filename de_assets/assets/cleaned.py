@@ -1,7 +1,7 @@
 """Raw to cleaned and quarantine, one pair of tables for each source table.
 
-One pass makes both: type, mark duplicates, audit, split. A row is cleaned, quarantined with reasons,
-or a duplicate; the check `conservation` counts that none is lost.
+One pass makes both: type, mark duplicates, audit, split. A row is cleaned, quarantined with its
+reasons, or a duplicate; the check `conservation` counts that none is lost.
 """
 
 import time
@@ -79,7 +79,7 @@ def cleaned_assets(
     ]
 
 
-def _cleaned_pair(  # noqa: PLR0913  one declaration, read once
+def _cleaned_pair(
     source: SourceTable,
     contract: type[Contract],
     clean: Clean,
@@ -172,9 +172,7 @@ def _count(
         report.duplicates = duplicates.get(day, 0)
 
 
-def _split(
-    cleaned: Publisher, typed: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame, Verdict]:
+def _split(cleaned: Publisher, typed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, Verdict]:
     """Rows that keep the contract, rows that do not (with `_row`), and why."""
     verdict = cleaned.audit(typed.drop("_row"))
     rejected = verdict.rejected()

@@ -35,9 +35,7 @@ CRM_SPEC = dg.AssetSpec(
 )
 
 
-def crm_assets(
-    daily: dg.DailyPartitionsDefinition, mode: Mode
-) -> Sequence[dg.AssetsDefinition]:
+def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.AssetsDefinition]:
     """The assets of group `reverse_etl`."""
 
     @dg.asset(
@@ -168,7 +166,7 @@ def _push(
             plan,
             ledger,
             context.run.run_id,
-            progress=lambda done, total: context.log.debug(f"{done:,} of {total:,} rows sent"),
+            progress=lambda done, total: context.log.debug("%d of %d rows sent", done, total),
         )
 
 

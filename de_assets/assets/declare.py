@@ -196,9 +196,7 @@ def _lake(context: dg.AssetExecutionContext) -> Any:  # noqa: ANN401  Dagster's 
     return manager.lake
 
 
-def _weights(
-    tables: Mapping[str, LakeTable], upstreams: Mapping[str, Upstream]
-) -> dict[date, int]:
+def _weights(tables: Mapping[str, LakeTable], upstreams: Mapping[str, Upstream]) -> dict[date, int]:
     """Bytes that each day reads of the upstreams' same day."""
     weights: dict[date, int] = {}
     for name, table in tables.items():
@@ -231,7 +229,8 @@ def _publish_days(
     for name, table in tables.items():
         upstream = upstreams[name]
         since = days[0] - timedelta(days=upstream.look_back_days)
-        frames[name] = table.frame() if upstream.is_whole else table.between(since, days[-1])
+        is_whole = upstream.is_whole or not table.is_daily
+        frames[name] = table.frame() if is_whole else table.between(since, days[-1])
     if "day" in transform.__annotations__:
         frames["day"] = days[0]
     frame = transform(**frames).filter(pl.col("dt").is_between(days[0], days[-1])).collect()

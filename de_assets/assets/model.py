@@ -77,10 +77,11 @@ def model_assets(horizon_days: int) -> Sequence[dg.AssetsDefinition]:
         **facts,
     )
     def lead_model(
-        context: dg.AssetExecutionContext, candidate: Any, training_set: pl.DataFrame
+        context: dg.AssetExecutionContext, candidate: object, training_set: pl.DataFrame
     ) -> Iterator[Any]:
         registry: ModelRegistry = getattr(context.resources, MODELS).registry
         champion = registry.follow("champion") if registry.has("champion") else None
+        assert isinstance(candidate, LeadModel | NotEnoughEvidence)
         chosen, verdict = _choose(candidate, champion, training_set)
         yield dg.AssetCheckResult(
             check_name="gate",
@@ -105,12 +106,14 @@ def _choose(
     """Which of the two is in service from now on, and what the gate says of it."""
     if isinstance(candidate, NotEnoughEvidence):
         if isinstance(champion, LeadModel):
-            return champion, GateVerdict(True, f"no candidate ({candidate.reason})")
-        return candidate, GateVerdict(True, f"no model yet: {candidate.reason}")
+            return champion, GateVerdict(is_passed=True, text=f"no candidate ({candidate.reason})")
+        return candidate, GateVerdict(is_passed=True, text=f"no model yet: {candidate.reason}")
     if not isinstance(champion, LeadModel):
-        return candidate, GateVerdict(True, "the first model; it beats a guess of the base rate")
+        return candidate, GateVerdict(
+            is_passed=True, text="the first model; it beats a guess of the base rate"
+        )
     if candidate.version == champion.version:
-        return candidate, GateVerdict(True, "the candidate is the champion")
+        return candidate, GateVerdict(is_passed=True, text="the candidate is the champion")
     newest = training_set.filter(pl.col("split") == "test")
     return candidate, compare(candidate, champion, newest)
 

@@ -60,9 +60,7 @@ def modeled_assets(daily: dg.DailyPartitionsDefinition) -> Sequence[dg.AssetsDef
         """Order lines with revenue; each cancellation with the purchase that it takes back."""
         return match_cancellations(order_lines)
 
-    @table_asset(
-        FctSession, partitions=daily, code_version="1", events=Upstream("cleaned/events")
-    )
+    @table_asset(FctSession, partitions=daily, code_version="1", events=Upstream("cleaned/events"))
     def fct_session(events: pl.LazyFrame) -> pl.LazyFrame:
         """Runs of events of one visitor without a long pause."""
         return make_sessions(events)

@@ -19,7 +19,6 @@ from de_assets.assets.declare import (
 from de_assets.assets.model import CHAMPION
 from de_assets.assets.publish import Publisher
 from de_assets.contracts.features import LeadScores
-from de_assets.storage.model_registry import State
 from de_assets.storage.table_io_manager import LakeTable, empty_frame
 from de_assets.transforms.features import HISTORY_DAYS, contact_features
 from de_assets.transforms.learning import LeadModel
@@ -54,7 +53,7 @@ def prediction_assets(daily: dg.DailyPartitionsDefinition) -> Sequence[dg.Assets
         features: LakeTable,
         activity: LakeTable,
         contacts: LakeTable,
-        model: Any,
+        model: object,
     ) -> Iterator[Any]:
         publisher = Publisher(context, LeadScores, getattr(context.resources, IO_MANAGER).lake)
         for day in run_days(context) or []:
@@ -71,7 +70,7 @@ def prediction_assets(daily: dg.DailyPartitionsDefinition) -> Sequence[dg.Assets
 
 
 def _scores(
-    model: State, features: LakeTable, activity: LakeTable, contacts: LakeTable, day: date
+    model: object, features: LakeTable, activity: LakeTable, contacts: LakeTable, day: date
 ) -> pl.DataFrame:
     """Scores of one day; none as long as there is not enough evidence for a model."""
     if not isinstance(model, LeadModel):

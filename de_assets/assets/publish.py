@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -95,11 +96,9 @@ class Publisher:
     def write(self, frame: pl.DataFrame, days: Sequence[date | None]) -> None:
         """Write each day of a frame that has been audited already."""
         frame = self._in_order(frame)
-        parts = (
-            frame.partition_by("dt", as_dict=True, include_key=False)
-            if "dt" in frame.columns
-            else {(None,): frame}
-        )
+        parts: dict[tuple[Any, ...], pl.DataFrame] = {(None,): frame}
+        if "dt" in frame.columns:
+            parts = frame.partition_by("dt", as_dict=True, include_key=False)
         empty = frame.drop("dt", strict=False).clear()
         for day in days:
             started = time.perf_counter()
@@ -141,7 +140,7 @@ class Publisher:
                 for day in sorted(self._failing_days.get(rule.name, []), key=str)
                 if day is not None
             ]
-            metadata: dict[str, object] = {
+            metadata: dict[str, Any] = {
                 "failing_rows": sum(failing.values()),
                 "checked_rows": total,
                 "rules": _rule_table(dimension_rules, failing, total),
@@ -188,7 +187,7 @@ class Publisher:
         """Tell Dagster of each day's rows, bytes and seconds."""
         for report in self.reports.values():
             is_daily = report.day is not None
-            metadata: dict[str, object] = {
+            metadata: dict[str, Any] = {
                 "dagster/partition_row_count" if is_daily else "dagster/row_count": report.rows,
                 "rows": report.rows,
                 "size_bytes": report.size_bytes,

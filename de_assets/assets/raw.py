@@ -114,9 +114,7 @@ def _raw_products() -> dg.AssetsDefinition:
         description="The catalogue as delivered, with where each row came from.",
     )
     def raw_products(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        publisher = Publisher(
-            context, RAW["products"], getattr(context.resources, IO_MANAGER).lake
-        )
+        publisher = Publisher(context, RAW["products"], getattr(context.resources, IO_MANAGER).lake)
         files = _catalog(context).files("products")
         started = time.perf_counter()
         frame = files.read_all() if files else _nothing(PRODUCTS)
@@ -140,9 +138,7 @@ def _raw_contacts(daily: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         description="Contacts that changed that day in the CRM; on the newest day, all of them.",
     )
     def raw_contacts(context: dg.AssetExecutionContext, config: ContactsConfig) -> Iterator[Any]:
-        publisher = Publisher(
-            context, RAW["contacts"], getattr(context.resources, IO_MANAGER).lake
-        )
+        publisher = Publisher(context, RAW["contacts"], getattr(context.resources, IO_MANAGER).lake)
         days = run_days(context) or []
         started = time.perf_counter()
         is_sweep = config.full_sweep

@@ -1,4 +1,4 @@
-"""The three jobs of a working day, by what they select; schedules, sensors and commands run them."""
+"""The three jobs of a working day; schedules, sensors and commands run them."""
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -21,8 +21,7 @@ def jobs(daily: dg.DailyPartitionsDefinition) -> list[UnresolvedAssetJobDefiniti
         ),
         dg.define_asset_job(
             TRAIN,
-            selection=dg.AssetSelection.assets("features/training_set")
-            | groups("model"),
+            selection=dg.AssetSelection.assets("features/training_set") | groups("model"),
             description="Fit a candidate on matured snapshots and put it through the gate.",
             tags={"de_assets/job": TRAIN},
         ),

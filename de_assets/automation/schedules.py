@@ -26,9 +26,7 @@ def schedules(
     """
     by_name = {job.name: job for job in jobs}
     status = (
-        dg.DefaultScheduleStatus.STOPPED
-        if settings.is_local
-        else dg.DefaultScheduleStatus.RUNNING
+        dg.DefaultScheduleStatus.STOPPED if settings.is_local else dg.DefaultScheduleStatus.RUNNING
     )
     return [
         dg.build_schedule_from_partitioned_job(

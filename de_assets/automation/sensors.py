@@ -96,9 +96,7 @@ def contents_by_day(index: Sequence[IndexedDelivery]) -> dict[date, set[str]]:
     return contents
 
 
-def days_to_run(
-    contents: Mapping[date, set[str]], seen: Mapping[str, Sequence[str]]
-) -> set[date]:
+def days_to_run(contents: Mapping[date, set[str]], seen: Mapping[str, Sequence[str]]) -> set[date]:
     """Days that hold a content which was not asked for yet."""
     return {
         day for day, digests in contents.items() if digests - set(seen.get(day.isoformat(), ()))

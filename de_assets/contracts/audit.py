@@ -46,7 +46,7 @@ class Verdict:
 
     def rejected(self) -> pl.Series:
         """Mask of the rows that break a rule of severity `error` (Boolean, True = rejected)."""
-        mask = pl.repeat(False, self.height, dtype=pl.Boolean, eager=True)
+        mask = pl.Series([False]).new_from_index(0, self.height)
         for rule in self.rules:
             if rule.severity == "error" and rule.name in self.failing:
                 mask |= self.failing[rule.name]

@@ -81,7 +81,7 @@ class Contract(pa.DataFrameModel):
         ordered = True
 
 
-def column(  # noqa: PLR0913  each is one fact about a column, given by name
+def column(
     title: str,
     *,
     pii: Pii = "none",
@@ -103,7 +103,8 @@ def column(  # noqa: PLR0913  each is one fact about a column, given by name
 
 def table_info(contract: type[Contract]) -> TableInfo:
     """The table's own facts, from `Config.metadata["table"]`."""
-    info = contract.Config.metadata["table"]  # type: ignore[attr-defined]  each table has it
+    metadata: dict[str, object] = getattr(contract.Config, "metadata")  # noqa: B009
+    info = metadata["table"]
     assert isinstance(info, TableInfo)
     return info
 
@@ -133,6 +134,6 @@ def polars_schema(contract: type[Contract]) -> pl.Schema:
 
 
 def _pii(metadata: dict[str, Any] | None) -> Pii:
-    pii = (metadata or {})["pii"]
+    pii: Pii = (metadata or {})["pii"]
     assert pii in get_args(Pii)
-    return pii  # type: ignore[no-any-return]  narrowed by the assertion above
+    return pii

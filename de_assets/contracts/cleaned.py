@@ -1,6 +1,6 @@
 """The cleaned tables: rows that keep their contract, typed, deduplicated, identifiers as tokens.
 
-Rows that break a rule stand in `quarantine/<entity>`, whose columns are the raw ones and the reasons.
+Rows that break a rule stand in `quarantine/<entity>`, with the raw columns and the reasons.
 """
 
 import pandera.polars as pa

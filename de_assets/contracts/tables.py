@@ -18,25 +18,23 @@ from de_assets.contracts.modeled import (
 )
 from de_assets.contracts.raw import QUARANTINE, RAW
 
-TABLES: dict[str, type[Contract]] = {
-    table_info(contract).key: contract
-    for contract in (
-        *RAW.values(),
-        CleanedOrderLines,
-        CleanedEvents,
-        CleanedProducts,
-        CleanedContacts,
-        *QUARANTINE.values(),
-        DimContact,
-        DimProduct,
-        FctOrderLine,
-        FctSession,
-        ContactDaily,
-        ContactFeatures,
-        TrainingSet,
-        LeadScores,
-        SyncPlan,
-        Receipts,
-        Reconciliation,
-    )
-}
+_ALL: tuple[type[Contract], ...] = (
+    *RAW.values(),
+    CleanedOrderLines,
+    CleanedEvents,
+    CleanedProducts,
+    CleanedContacts,
+    *QUARANTINE.values(),
+    DimContact,
+    DimProduct,
+    FctOrderLine,
+    FctSession,
+    ContactDaily,
+    ContactFeatures,
+    TrainingSet,
+    LeadScores,
+    SyncPlan,
+    Receipts,
+    Reconciliation,
+)
+TABLES: dict[str, type[Contract]] = {table_info(contract).key: contract for contract in _ALL}

@@ -43,7 +43,12 @@ class Ledger:
         return _newest(pl.concat(frames))
 
     def record(
-        self, day: date, run_id: str, batch: int, sent_at: datetime, rows: Sequence[Mapping[str, str]]
+        self,
+        day: date,
+        run_id: str,
+        batch: int,
+        sent_at: datetime,
+        rows: Sequence[Mapping[str, str]],
     ) -> None:
         """Keep an acknowledged batch: one object, written before the next batch is sent.
 

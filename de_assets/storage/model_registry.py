@@ -6,6 +6,7 @@ file's SHA-256 is the one in the manifest.
 
 import hashlib
 import json
+import math
 from typing import Any
 
 from de_assets.errors import ModelError
@@ -53,7 +54,7 @@ class ModelRegistry:
             "feature_hash": feature_hash(model.feature_names),
             "horizon_days": model.horizon_days,
             "feature_names": list(model.feature_names),
-            "reference": {k: None if v != v else v for k, v in model.reference.items()},
+            "reference": {k: None if math.isnan(v) else v for k, v in model.reference.items()},
             "levels": model.levels,
             "metrics": model.metrics,
         }

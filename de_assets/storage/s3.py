@@ -24,7 +24,7 @@ class S3Options:
         """dagster-aws's resource. Imported late: it costs 2.5 s, which a local lake never pays."""
         from dagster_aws.s3 import S3Resource
 
-        given = {
+        given: dict[str, Any] = {
             "endpoint_url": self._settings.endpoint_url,
             "region_name": self._settings.region,
             **self._credentials("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
@@ -52,8 +52,12 @@ class S3Options:
 
     def _credentials(self, key: str, secret: str, token: str) -> dict[str, str | None]:
         given = self._settings
+        secrets = {
+            key: given.access_key_id,
+            secret: given.secret_access_key,
+            token: given.session_token,
+        }
         return {
-            key: given.access_key_id and given.access_key_id.get_secret_value(),
-            secret: given.secret_access_key and given.secret_access_key.get_secret_value(),
-            token: given.session_token and given.session_token.get_secret_value(),
+            name: value.get_secret_value() if value is not None else None
+            for name, value in secrets.items()
         }

@@ -31,18 +31,19 @@ class LakeTable:
 
     Attributes:
         key: Asset key, `stage/entity`.
+        is_daily: Whether it is partitioned by day.
         days: The days that were asked for and are there, ascending; empty for a whole table.
     """
 
     def __init__(self, lake: Lake, key: str, days: Sequence[date] | None) -> None:
         self._lake = lake
         self.key = key
-        self._is_daily = days is not None
+        self.is_daily = days is not None
         self.days = tuple(days or ())
 
     def frame(self) -> pl.LazyFrame:
         """All that was asked for; daily tables with `dt` (Date)."""
-        if not self._is_daily:
+        if not self.is_daily:
             return self._lake.scan(self.key)
         return self._scan(self.days)
 
@@ -52,7 +53,7 @@ class LakeTable:
 
     def sizes(self) -> dict[date, int]:
         """Bytes of each day's file."""
-        return self._lake.sizes(self.key) if self._is_daily else {}
+        return self._lake.sizes(self.key) if self.is_daily else {}
 
     def _scan(self, days: Sequence[date]) -> pl.LazyFrame:
         if not days:

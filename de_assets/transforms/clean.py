@@ -1,8 +1,8 @@
 """Raw rows to typed, deduplicated rows of the cleaned tables; one function a table.
 
 Every function takes the raw rows of one or more days with `dt`, `_row` (order of arrival) and
-`_source`, and returns as many: the contract's columns, `_unparsed_*` masks, `_is_duplicate`, `dt` and
-`_row`. Which rows keep the contract is not decided here.
+`_source`, and returns as many: the contract's columns, `_unparsed_*` masks, `_is_duplicate`, `dt`
+and `_row`. Which rows keep the contract is not decided here.
 """
 
 from collections.abc import Callable

@@ -132,22 +132,30 @@ def roll_up_contacts(order_lines: pl.LazyFrame, sessions: pl.LazyFrame) -> pl.La
         `modeled/contact_daily` with `dt`.
     """
     known = pl.col("contact_id").is_not_null()
-    bought = order_lines.filter(known).group_by("dt", "contact_id").agg(
-        orders=pl.col("order_id").filter(is_purchase()).n_unique(),
-        order_lines=is_purchase().sum(),
-        units=pl.col("quantity").filter(is_purchase()).sum(),
-        products=pl.col("product_id").filter(is_purchase()).n_unique(),
-        revenue=pl.col("revenue").filter(is_purchase()).sum(),
-        cancelled_lines=pl.col("is_cancellation").sum(),
-        cancelled_revenue=-pl.col("revenue").filter("is_cancellation").sum(),
+    bought = (
+        order_lines.filter(known)
+        .group_by("dt", "contact_id")
+        .agg(
+            orders=pl.col("order_id").filter(is_purchase()).n_unique(),
+            order_lines=is_purchase().sum(),
+            units=pl.col("quantity").filter(is_purchase()).sum(),
+            products=pl.col("product_id").filter(is_purchase()).n_unique(),
+            revenue=pl.col("revenue").filter(is_purchase()).sum(),
+            cancelled_lines=pl.col("is_cancellation").sum(),
+            cancelled_revenue=-pl.col("revenue").filter("is_cancellation").sum(),
+        )
     )
-    visited = sessions.filter(known).group_by("dt", "contact_id").agg(
-        sessions=pl.len(),
-        views=pl.col("views").sum(),
-        carts=pl.col("carts").sum(),
-        email_opens=pl.col("email_opens").sum(),
-        email_clicks=pl.col("email_clicks").sum(),
-        forms=pl.col("forms").sum(),
+    visited = (
+        sessions.filter(known)
+        .group_by("dt", "contact_id")
+        .agg(
+            sessions=pl.len(),
+            views=pl.col("views").sum(),
+            carts=pl.col("carts").sum(),
+            email_opens=pl.col("email_opens").sum(),
+            email_clicks=pl.col("email_clicks").sum(),
+            forms=pl.col("forms").sum(),
+        )
     )
     sums = ("units", "revenue", "cancelled_revenue")
     counts = (

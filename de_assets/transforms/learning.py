@@ -77,7 +77,6 @@ def fit(training_set: pl.DataFrame, horizon_days: int) -> LeadModel | NotEnoughE
     lacking = _what_is_lacking(training_set)
     if lacking:
         return NotEnoughEvidence(lacking, horizon_days)
-    names = tuple(features())
     parts = {
         str(key[0]): part for key, part in training_set.partition_by("split", as_dict=True).items()
     }
@@ -85,6 +84,7 @@ def fit(training_set: pl.DataFrame, horizon_days: int) -> LeadModel | NotEnoughE
         name: parts["train"][name].drop_nulls().value_counts(sort=True)[name].head(200).to_list()
         for name in CATEGORIES
     }
+    names = _telling(parts["train"])
     inputs = {part: matrix(rows, names, levels) for part, rows in parts.items()}
     labels = {part: rows["is_ordering"].to_numpy() for part, rows in parts.items()}
     estimator = _fit_estimator(inputs, labels)
@@ -100,7 +100,7 @@ def fit(training_set: pl.DataFrame, horizon_days: int) -> LeadModel | NotEnoughE
     metrics = evaluate(unmeasured, parts["test"])
     if metrics["brier"] >= metrics["brier_no_skill"]:
         return NotEnoughEvidence(
-            f"on the test snapshots the model does no better than a guess of the base rate: Brier "
+            "on the test snapshots the model does no better than a guess of the base rate: Brier "
             f"{metrics['brier']:.4f} against {metrics['brier_no_skill']:.4f} on "
             f"{metrics['rows']:,} rows",
             horizon_days,
@@ -170,7 +170,7 @@ def evaluate(model: LeadModel, rows: pl.DataFrame) -> dict[str, Any]:
 def matrix(
     frame: pl.DataFrame, names: tuple[str, ...], levels: dict[str, list[str]]
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Features as a float matrix; a category is its place among the known levels, NaN if unknown."""
+    """Features as a float matrix; a category is its place among the levels, NaN if unknown."""
     coded = [
         pl.col(name).replace_strict(
             levels[name], list(range(len(levels[name]))), default=None, return_dtype=pl.Float64
@@ -205,6 +205,11 @@ def _fit_estimator(
         calibrated = CalibratedClassifierCV(FrozenEstimator(boosting), method="sigmoid")
         calibrated.fit(inputs["calibrate"], labels["calibrate"])
     return calibrated
+
+
+def _telling(rows: pl.DataFrame) -> tuple[str, ...]:
+    """Features that differ at all; a company without web events has a dozen that do not."""
+    return tuple(name for name in features() if rows[name].drop_nulls().n_unique() > 1)
 
 
 def _what_is_lacking(training_set: pl.DataFrame) -> str:

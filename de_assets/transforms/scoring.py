@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from de_assets.contracts.features import features
-from de_assets.transforms.learning import CATEGORIES, LeadModel
+from de_assets.transforms.learning import CATEGORIES, LeadModel, matrix
 
 # What a sales team can work through, as shares of the scored contacts: A first, then B, then C.
 GRADE_SHARES = {"A": 0.1, "B": 0.3, "C": 0.6, "D": 1.0}
@@ -90,8 +90,6 @@ def explain(
 
 
 def _inputs(rows: pl.DataFrame, model: LeadModel) -> np.ndarray[Any, Any]:
-    from de_assets.transforms.learning import matrix
-
     return matrix(rows, model.feature_names, model.levels)
 
 

@@ -1,5 +1,7 @@
-"""Keyed tokens for direct identifiers: equal values give equal tokens, and nobody without the key
-can tell whose they are, or try out a list of addresses.
+"""Keyed tokens for direct identifiers.
+
+Equal values give equal tokens, and nobody without the key can tell whose they are, or try out a
+list of addresses.
 """
 
 import hashlib
@@ -19,8 +21,7 @@ def tokenise(values: pl.Series, key: bytes) -> pl.Series:
 
 
 def normalise(value: str) -> str:
-    """What makes two writings of an identifier the same: case and blanks, and, for a phone
-    number, everything but its digits."""
+    """One writing for all of an identifier: no case, no blanks, and of a phone its digits alone."""
     text = value.strip().casefold()
     digits = re.sub(r"[^0-9]", "", text)
     return digits if len(digits) >= 6 and re.fullmatch(r"[0-9 ()+./-]+", text) else text

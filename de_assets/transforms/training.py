@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-# Four weeks: every snapshot falls on the same day of the week, and a month of labels hardly overlaps.
+# Four weeks: snapshots fall on the same day of the week, and a month of labels hardly overlaps.
 SNAPSHOT_SPACING_DAYS = 28
 DEFAULT_HORIZON_DAYS = 30
 # A snapshot with less history than that cannot fill the windows that matter most.

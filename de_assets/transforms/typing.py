@@ -34,9 +34,7 @@ class Dialect:
 def to_text(name: str, dialect: Dialect) -> pl.Expr:
     """A column as trimmed text; empty text and the declared null values become null."""
     text = pl.col(name).cast(pl.String).str.strip_chars()
-    return (
-        pl.when((text != "") & ~text.is_in(list(dialect.null_values))).then(text).alias(name)
-    )
+    return pl.when((text != "") & ~text.is_in(list(dialect.null_values))).then(text).alias(name)
 
 
 def to_identifier(name: str, dialect: Dialect) -> pl.Expr:

@@ -103,7 +103,9 @@ def test_bytes_behind_a_gz_are_a_problem(landing):
 
 @pytest.mark.parametrize("packed", ["gz", "zst"])
 def test_several_compressed_pieces_in_one_file_are_all_read(landing, packed):
-    landing.drop(f"a.csv.{packed}", PACK[packed](CONTENT) + PACK[packed](line("B1", MONDAY, "x").encode()))
+    landing.drop(
+        f"a.csv.{packed}", PACK[packed](CONTENT) + PACK[packed](line("B1", MONDAY, "x").encode())
+    )
 
     assert ids(landing.rows())[4_999:] == ["A4999", "B1"]
 
@@ -111,7 +113,9 @@ def test_several_compressed_pieces_in_one_file_are_all_read(landing, packed):
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
 def test_a_zst_whose_last_cell_is_empty_keeps_its_last_row(landing, ending):
     header = b"order_id,product_id,quantity,ordered_at,unit_price\r\n"
-    landing.drop("a.csv.zst", zst_of(header + b"A1,P,1,2011-05-02,1\r\nA2,P,1,2011-05-02," + ending))
+    landing.drop(
+        "a.csv.zst", zst_of(header + b"A1,P,1,2011-05-02,1\r\nA2,P,1,2011-05-02," + ending)
+    )
 
     rows = landing.rows()
 

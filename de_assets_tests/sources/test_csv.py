@@ -178,7 +178,9 @@ def test_every_kind_of_line_ending_is_read(landing, ending):
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_other_encodings_and_byte_order_marks_are_read(landing, encoding):
-    landing.drop("a.csv", csv_of(line("A1", MONDAY, "café"), header=HEADER + ",country").encode(encoding))
+    landing.drop(
+        "a.csv", csv_of(line("A1", MONDAY, "café"), header=HEADER + ",country").encode(encoding)
+    )
     declared = {} if encoding == "utf-8-sig" else {"encoding": encoding}
 
     rows = landing.rows(**declared)
