@@ -4,6 +4,8 @@ Dagster calls `defs`, which reads the environment; tests and commands call `buil
 settings of their own.
 """
 
+import warnings
+
 import dagster as dg
 
 from de_assets.assets.cleaned import cleaned_assets
@@ -43,6 +45,14 @@ def build_defs(settings: Settings) -> dg.Definitions:
     Raises:
         SourcesError: the sources file that the settings name is missing or wrong.
     """
+    with warnings.catch_warnings():
+        # Backfill policies and the mapping of a look-back are marked beta; docs/adr/ says why we
+        # rely on them all the same.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _build(settings)
+
+
+def _build(settings: Settings) -> dg.Definitions:
     catalog, lake = open_catalog(settings)
     calendar = catalog.sources.calendar
     daily = daily_partitions(calendar.start, calendar.end)

@@ -3,11 +3,14 @@
 It executes the same jobs that schedules and sensors execute, one after the other, and reports.
 """
 
+import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,6 +19,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+import de_assets
 from de_assets.assets.raw import SOURCES
 from de_assets.automation.jobs import INGEST, SCORE, TRAIN
 from de_assets.definitions import build_defs
@@ -134,3 +138,22 @@ def _check_range(start: date, end: date, calendar: Calendar) -> None:
             where="calendar of the sources file",
             fix="choose days within it, or widen the calendar",
         )
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's records below `DE_ASSETS_STATE`, as `make dev` opens them too.
+
+    The project's `dagster.yaml` is looked for here and beside the package.
+    """
+    state = settings.state.absolute()
+    state.mkdir(parents=True, exist_ok=True)
+    places = (Path.cwd(), Path(de_assets.__file__).parents[1])
+    home = next((place for place in places if (place / "dagster.yaml").is_file()), None)
+    if home is None:
+        with dg.DagsterInstance.local_temp(str(state)) as instance:
+            yield instance
+        return
+    os.environ["DE_ASSETS_STATE"] = str(state)  # noqa: TID251  dagster.yaml reads it
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance

@@ -36,6 +36,7 @@ CRM_COUNTS = {
     "state_rejected": "rejected",
 }
 SAMPLE_SECONDS = 0.05
+MOST_DAYS_SHOWN = 3
 
 
 @dataclass
@@ -147,6 +148,8 @@ class Report:
         self.checks["warned" if is_warning else "failed"] += 1
         metadata = {name: value.value for name, value in evaluation.metadata.items()}
         days = str(metadata.get("days") or partition)
+        if metadata.get("failing_days", 0) > MOST_DAYS_SHOWN:
+            days = f"{days.split(',', 1)[0]} and {metadata['failing_days'] - 1} other days"
         self.checks["failures"].append(
             {
                 "asset": evaluation.asset_key.to_user_string(),

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -31,7 +32,7 @@ class S3Settings(BaseModel):
     Left out, the libraries' own chain applies (an instance or task role on AWS).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     endpoint_url: str | None = Field(None, alias="AWS_ENDPOINT_URL")
     region: str = Field("us-east-1", alias="AWS_REGION")
@@ -40,17 +41,30 @@ class S3Settings(BaseModel):
     session_token: SecretStr | None = Field(None, alias="AWS_SESSION_TOKEN")
 
     @model_validator(mode="after")
-    def _keys_come_in_pairs(self) -> "S3Settings":
+    def _fits_together(self) -> "S3Settings":
+        problems = []
         if (self.access_key_id is None) != (self.secret_access_key is None):
-            msg = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both or neither"
-            raise ValueError(msg)
+            problems.append(
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both or neither"
+            )
+        elif self.session_token is not None and self.access_key_id is None:
+            problems.append(
+                "AWS_SESSION_TOKEN belongs to a key: set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY too, or unset it"
+            )
+        if self.endpoint_url is not None and not _is_http_url(self.endpoint_url):
+            problems.append("AWS_ENDPOINT_URL must be http://host or https://host, with its port")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
 
 class Settings(BaseModel):
     """Everything that can be set, by the names that people set it with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Field(
         Environment.LOCAL,
@@ -92,16 +106,16 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _is_complete(self) -> "Settings":
         problems = []
-        if "://" in self.lake and not self.lake.startswith("s3://"):
+        if ("://" in self.lake or self.lake.startswith("s3:")) and not self.lake.startswith(
+            "s3://"
+        ):
             problems.append("DE_ASSETS_LAKE must be a directory or s3://bucket/prefix")
         if self.lake.startswith("s3://") and not self.lake.removeprefix("s3://").split("/")[0]:
             problems.append("DE_ASSETS_LAKE names no bucket; write s3://bucket/prefix")
         if not self.lake.strip():
             problems.append("DE_ASSETS_LAKE is empty; name a directory or s3://bucket/prefix")
-        if self.crm_base_url is not None and not self.crm_base_url.startswith(
-            ("http://", "https://")
-        ):
-            problems.append("CRM_BASE_URL must begin with http:// or https://")
+        if self.crm_base_url is not None and not _is_http_url(self.crm_base_url):
+            problems.append("CRM_BASE_URL must be http://host or https://host")
         if len(self.pii_key.get_secret_value()) < 16:
             problems.append("DE_ASSETS_PII_KEY is too short; use 16 characters or more")
         if self.environment is not Environment.LOCAL:
@@ -112,6 +126,9 @@ class Settings(BaseModel):
 
     def _what_only_local_may_do(self) -> Iterator[str]:
         where = f"with DE_ASSETS_ENV={self.environment}"
+        for name, alias in (("lake", "DE_ASSETS_LAKE"), ("sources", "DE_ASSETS_SOURCES")):
+            if name not in self.model_fields_set:
+                yield f"{alias} must be set {where}; its default is for a developer's machine"
         if self.pii_key.get_secret_value() == LOCAL_PII_KEY:
             yield f"DE_ASSETS_PII_KEY must be set {where}; the local key is public"
         if self.crm_access_token.get_secret_value() == LOCAL_CRM_TOKEN:
@@ -155,6 +172,14 @@ class Settings(BaseModel):
                 where="environment, or the file .env",
                 fix="set it as in .env.example; `de-assets doctor` checks every setting",
             ) from None
+
+
+def _is_http_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:  # half an IPv6 address
+        return False
 
 
 def _variables(model: type[BaseModel]) -> list[str]:

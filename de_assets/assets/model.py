@@ -122,6 +122,8 @@ def _metadata(state: State) -> dict[str, Any]:
     if isinstance(state, NotEnoughEvidence):
         return {"state": "not_enough_evidence", "reason": state.reason}
     numbers = {
-        name: value for name, value in state.metrics.items() if isinstance(value, int | float)
+        "test_rows" if name == "rows" else name: value
+        for name, value in state.metrics.items()
+        if isinstance(value, int | float)
     }
     return {"version": state.version, "card": dg.MetadataValue.md(card(state)), **numbers}

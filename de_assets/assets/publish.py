@@ -134,18 +134,21 @@ class Publisher:
                 else self._failing.get(rule.name, 0)
                 for rule in dimension_rules
             }
-            days = [
-                str(day)
-                for rule in dimension_rules
-                for day in sorted(self._failing_days.get(rule.name, []), key=str)
-                if day is not None
-            ]
+            days = sorted(
+                {
+                    str(day)
+                    for rule in dimension_rules
+                    for day in self._failing_days.get(rule.name, [])
+                    if day is not None
+                }
+            )
             metadata: dict[str, Any] = {
                 "failing_rows": sum(failing.values()),
                 "checked_rows": total,
                 "rules": _rule_table(dimension_rules, failing, total),
             }
             if days:
+                metadata["failing_days"] = len(days)
                 metadata["days"] = ", ".join(days[:MOST_DAYS_SHOWN])
             if dimension == "schema" and self._structural:
                 metadata["found"] = "; ".join(sorted(set(self._structural)))

@@ -1,27 +1,21 @@
 """A client of HubSpot's contacts API, as much of it as the loop needs.
 
-It speaks to the mock CRM and to the real one alike. Here: requests, retries, and answers mapped to
-rows. Not here: what to send (`plan.py`) and what was acknowledged (`ledger.py`).
+It speaks to the mock CRM and to the real one alike. Here: the calls, and answers mapped to rows.
+Not here: retries (`transport.py`), what to send (`plan.py`), what was acknowledged (`ledger.py`).
 """
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import requests
-
-from de_assets.errors import CrmError, CrmUnavailableError
+from de_assets.crm.transport import Transport, code_of, results_of
 
 BATCH_SIZE = 100  # the API refuses more
 SEARCH_PAGE = 200
-SEARCH_CAP = 10_000  # results of one search; the API refuses to page on
-ATTEMPTS = 6
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
-TIMEOUT_SECONDS = (5, 60)  # to connect, to answer
+TIMEOUT_SECONDS = (5.0, 60.0)  # to connect, to answer
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class BatchAnswer:
 
     Attributes:
         acknowledged: The CRM's id of each contact that was written.
-        rejected: The CRM's error category of each that was not.
+        rejected: The CRM's error codes of each that was not, or their category if it gave none.
     """
 
     acknowledged: Mapping[str, str]
@@ -64,23 +58,34 @@ class CrmClient:
         *,
         api_version: str = "2026-03",
         sleep: Callable[[float], None] = time.sleep,
+        timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
     ) -> None:
-        """Args: where, with which bearer token, which path dialect (`v3` or a dated one)."""
+        """Nothing is sent yet.
+
+        Args:
+            base_url: The address of the API.
+            access_token: The bearer token.
+            api_version: The path dialect, `v3` or a dated one.
+            sleep: What waits between attempts, seconds.
+            timeout_seconds: How long to wait for a connection, and for an answer.
+
+        Raises:
+            CrmError: the token has characters that no header can carry.
+        """
         self.base_url = base_url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy, no .netrc: the token goes to the CRM alone
-        self._session.headers["Authorization"] = f"Bearer {access_token}"
+        self._transport = Transport(
+            self.base_url, access_token, sleep=sleep, timeout_seconds=timeout_seconds
+        )
         if api_version == "v3":
             self._contacts = "/crm/v3/objects/contacts"
             self._properties = "/crm/v3/properties/contacts"
         else:
             self._contacts = f"/crm/objects/{api_version}/contacts"
             self._properties = f"/crm/properties/{api_version}/contacts"
-        self._sleep = sleep
 
     def close(self) -> None:
         """Give the connections back."""
-        self._session.close()
+        self._transport.close()
 
     def __enter__(self) -> "CrmClient":
         """Use as a context manager, so that connections are given back."""
@@ -97,9 +102,9 @@ class CrmClient:
             query = {"limit": str(BATCH_SIZE), "properties": ",".join(properties)}
             if after is not None:
                 query["after"] = after
-            answer = self._request("GET", self._contacts, query=query)
-            yield from map(_contact, answer["results"])
-            after = answer.get("paging", {}).get("next", {}).get("after")
+            answer = self._transport.request("GET", self._contacts, query=query)
+            yield from map(_contact, results_of(answer, self._contacts))
+            after = _next_page(answer)
             if after is None:
                 return
 
@@ -108,30 +113,56 @@ class CrmClient:
     ) -> Iterator[Contact]:
         """Contacts whose `lastmodifieddate` is in a window, by ascending id.
 
-        A bulk change gives more contacts than a search will page through one and the same moment,
-        so paging is by id and starts again after each `SEARCH_CAP` results.
+        Each page asks for the ids after the last one. The API's own paging counts rows, so it
+        would pass over a contact when an earlier one changes and leaves the window meanwhile, and
+        it ends after 10,000 results, fewer than one bulk change touches.
+
+        Args:
+            since: Aware; the first moment that counts.
+            until: Aware; the first moment that no longer does.
+            properties: Names of the properties to read.
         """
         last_id = "0"
         while True:
-            found = 0
-            for contact in self._search_from(last_id, since, until, properties):
-                found += 1
-                last_id = contact.crm_id
-                yield contact
-            if found < SEARCH_CAP:
+            filters = [
+                _filter("lastmodifieddate", "GTE", _milliseconds(since)),
+                _filter("lastmodifieddate", "LT", _milliseconds(until)),
+                _filter("hs_object_id", "GT", last_id),
+            ]
+            answer = self._transport.request(
+                "POST",
+                f"{self._contacts}/search",
+                body={
+                    "filterGroups": [{"filters": filters}],
+                    "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                    "properties": list(properties),
+                    "limit": SEARCH_PAGE,
+                },
+            )
+            found = [_contact(result) for result in results_of(answer, self._contacts)]
+            yield from found
+            if not found or _next_page(answer) is None:
                 return
+            last_id = found[-1].crm_id
 
     def read_contacts(self, crm_ids: Sequence[str], properties: Sequence[str]) -> list[Contact]:
         """The contacts of up to `BATCH_SIZE` ids; those that are gone are left out."""
-        answer = self._request(
+        inputs = [{"id": crm_id} for crm_id in dict.fromkeys(crm_ids)]
+        if not inputs:
+            return []
+        answer = self._transport.request(
             "POST",
             f"{self._contacts}/batch/read",
-            body={"properties": list(properties), "inputs": [{"id": i} for i in crm_ids]},
+            body={"properties": list(properties), "inputs": inputs},
         )
-        return [_contact(result) for result in answer["results"]]
+        return [_contact(result) for result in results_of(answer, self._contacts)]
 
     def update(self, changes: Sequence[Change]) -> BatchAnswer:
-        """Set properties of up to `BATCH_SIZE` contacts that exist; never creates one."""
+        """Set properties of up to `BATCH_SIZE` contacts that exist; never creates one.
+
+        Raises:
+            ContentRefusedError: the CRM refused the batch as a whole; nothing was written.
+        """
         inputs = [
             {
                 "id": change.crm_id,
@@ -146,6 +177,9 @@ class CrmClient:
         """Set properties of up to `BATCH_SIZE` contacts by a unique property; creates the others.
 
         The value of `id_property` is each change's key.
+
+        Raises:
+            ContentRefusedError: the CRM refused the batch as a whole; nothing was written.
         """
         inputs = [
             {
@@ -160,34 +194,14 @@ class CrmClient:
 
     def property_names(self) -> set[str]:
         """Names of all contact properties that the portal defines."""
-        answer = self._request("GET", self._properties)
-        return {str(result["name"]) for result in answer["results"]}
+        answer = self._transport.request("GET", self._properties)
+        return {str(result["name"]) for result in results_of(answer, self._properties)}
 
     def create_property(self, definition: Mapping[str, Any]) -> None:
         """Define a contact property; one of that name being there already is no error."""
-        self._request("POST", self._properties, body=dict(definition), accept={409})
-
-    def _search_from(
-        self, last_id: str, since: datetime, until: datetime, properties: Sequence[str]
-    ) -> Iterator[Contact]:
-        filters = [
-            _filter("lastmodifieddate", "GTE", _milliseconds(since)),
-            _filter("lastmodifieddate", "LT", _milliseconds(until)),
-            _filter("hs_object_id", "GT", last_id),
-        ]
-        body: dict[str, Any] = {
-            "filterGroups": [{"filters": filters}],
-            "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-            "properties": list(properties),
-            "limit": SEARCH_PAGE,
-        }
-        for _ in range(SEARCH_CAP // SEARCH_PAGE):
-            answer = self._request("POST", f"{self._contacts}/search", body=body)
-            yield from map(_contact, answer["results"])
-            after = answer.get("paging", {}).get("next", {}).get("after")
-            if after is None:
-                return
-            body["after"] = after
+        self._transport.request(
+            "POST", self._properties, body=dict(definition), accept=frozenset({409})
+        )
 
     def _write(
         self,
@@ -197,7 +211,9 @@ class CrmClient:
         id_property: str,
     ) -> BatchAnswer:
         """Answers come in any order; the trace id tells the row, else the id that was sent."""
-        answer = self._request("POST", f"{self._contacts}/batch/{verb}", body={"inputs": inputs})
+        answer = self._transport.request(
+            "POST", f"{self._contacts}/batch/{verb}", body={"inputs": inputs}
+        )
         by_id = {str(sent["id"]): change.key for sent, change in zip(inputs, changes, strict=True)}
         acknowledged: dict[str, str] = {}
         for result in answer.get("results", []):
@@ -211,100 +227,13 @@ class CrmClient:
             keys = context.get("objectWriteTraceId") or [
                 by_id[str(i)] for i in context.get("ids", []) if str(i) in by_id
             ]
-            rejected.update(dict.fromkeys(map(str, keys), str(error.get("category", "UNKNOWN"))))
+            rejected.update(dict.fromkeys(map(str, keys), code_of(error)))
         return BatchAnswer(acknowledged, rejected)
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: object = None,
-        accept: set[int] | None = None,
-    ) -> Any:  # noqa: ANN401  JSON
-        """Send until it is answered, within `ATTEMPTS`; what cannot help is not repeated."""
-        pause = FIRST_PAUSE_SECONDS
-        trouble = ""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self._sleep(pause)
-            pause = _next_pause(attempt)
-            try:
-                answer = self._session.request(
-                    method,
-                    self.base_url + path,
-                    params=query,
-                    json=body,
-                    timeout=TIMEOUT_SECONDS,
-                    allow_redirects=False,
-                )
-            except (requests.ConnectionError, requests.Timeout) as error:
-                trouble = type(error).__name__
-                continue
-            if answer.status_code == 429 or answer.status_code >= 500:
-                trouble = f"HTTP {answer.status_code}"
-                pause = _retry_after(answer) or pause
-                continue
-            if answer.ok or answer.status_code in (accept or ()):
-                return _json(answer)
-            raise _refusal(answer, method, path)
-        raise CrmUnavailableError(
-            f"the CRM did not answer {method} {path} in {ATTEMPTS} attempts ({trouble})",
-            where=self.base_url,
-            fix="start it (`de-assets crm` for the mock), or check CRM_BASE_URL; then run again",
-        )
 
-
-def _json(answer: requests.Response) -> Any:  # noqa: ANN401  JSON
-    try:
-        return answer.json() if answer.content else {}
-    except requests.JSONDecodeError:
-        raise CrmError(
-            "the CRM answered with something that is not JSON",
-            where=f"{answer.request.method} {answer.url.split('?')[0]}",
-            fix="check that CRM_BASE_URL is the address of the API, not of a web page",
-        ) from None
-
-
-def _refusal(answer: requests.Response, method: str, path: str) -> CrmError:
-    """The CRM's category and codes; its message may quote values, so it is left out."""
-    fixes = {
-        401: "set CRM_ACCESS_TOKEN to the token of this CRM",
-        403: "give the token the scopes crm.objects.contacts.read and .write",
-        404: "check CRM_BASE_URL, and that the API version is one that this CRM serves",
-    }
-    try:
-        error = answer.json()
-    except requests.JSONDecodeError:
-        error = {}
-    category = error.get("category", "no category") if isinstance(error, dict) else "no category"
-    codes = sorted(
-        {
-            str(item.get("code"))
-            for item in (error.get("errors") or [] if isinstance(error, dict) else [])
-            if isinstance(item, dict) and item.get("code")
-        }
-    )
-    return CrmError(
-        f"the CRM refused the request: HTTP {answer.status_code}, {category}"
-        + (f" ({', '.join(codes)})" if codes else ""),
-        where=f"{method} {path}",
-        fix=fixes.get(answer.status_code, "the CRM's own log has the details"),
-    )
-
-
-def _next_pause(attempt: int) -> float:
-    """Full jitter: a herd that was refused together does not come back together."""
-    limit = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**attempt)
-    return random.uniform(limit / 2, limit)  # noqa: S311  nobody gains by guessing a pause
-
-
-def _retry_after(answer: requests.Response) -> float | None:
-    try:
-        return min(float(answer.headers["Retry-After"]), LONGEST_PAUSE_SECONDS)
-    except (KeyError, ValueError):
-        return None
+def _next_page(answer: Mapping[str, Any]) -> str | None:
+    after = answer.get("paging", {}).get("next", {}).get("after")
+    return None if after is None else str(after)
 
 
 def _contact(result: Mapping[str, Any]) -> Contact:
@@ -316,4 +245,4 @@ def _filter(name: str, operator: str, value: str) -> dict[str, str]:
 
 
 def _milliseconds(moment: datetime) -> str:
-    return str(int(moment.timestamp() * 1000))
+    return str((moment - EPOCH) // timedelta(milliseconds=1))

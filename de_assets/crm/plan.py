@@ -10,6 +10,14 @@ import polars as pl
 from de_assets.crm.score_properties import values
 
 Mode = Literal["update_only", "upsert"]
+WRITES = ("create", "update")
+UNCHANGED = "nothing has changed"
+NEWER = "the CRM holds a newer score"
+
+# About rows beside what the ledger has of their contact.
+IS_OLDER = pl.col("_confirmed_for") > pl.col("lead_scored_at")
+IS_MOVED = pl.col("crm_id").is_not_null() & (pl.col("crm_id") != pl.col("_crm_id"))
+IS_SAME = (pl.col("_fingerprint") == pl.col("fingerprint")) & ~IS_MOVED
 
 
 def make_plan(
@@ -32,42 +40,92 @@ def make_plan(
     current = contacts.filter("is_current").select(
         "contact_id", crm_id=pl.when("is_in_crm").then("crm_id")
     )
-    acknowledged = ledger.select(
-        "contact_id",
-        _scored_at="lead_scored_at",
-        _fingerprint="fingerprint",
-        old_lead_score="lead_score",
-        old_lead_grade="lead_grade",
-    )
     is_shared = pl.col("crm_id").is_not_null() & (pl.len().over("crm_id") > 1)
+    is_first = pl.col("_fingerprint").is_null()
     decision = (
-        pl.when(is_shared)
+        pl.when("_is_shared")
         .then(_decide("blocked", "another contact has the same CRM record"))
-        .when(pl.col("_scored_at") > pl.col("lead_scored_at"))
-        .then(_decide("blocked", "the CRM holds a newer score"))
-        .when(pl.col("_fingerprint") == pl.col("fingerprint"))
-        .then(_decide("skip", "nothing has changed"))
+        .when(IS_OLDER)
+        .then(_decide("blocked", NEWER))
+        .when(IS_SAME)
+        .then(_decide("skip", UNCHANGED))
         .when(pl.col("crm_id").is_null() & (mode == "update_only"))
         .then(_decide("skip", "not in the CRM, and write_back.mode is update_only"))
         .when(pl.col("crm_id").is_null())
         .then(_decide("create", "not in the CRM"))
-        .when(pl.col("_fingerprint").is_null())
+        .when(is_first)
         .then(_decide("update", "first score"))
+        .when(IS_MOVED)
+        .then(_decide("update", "the contact has another CRM record"))
         .otherwise(_decide("update", "the score has changed"))
     )
     return (
-        values(scores)
-        .join(current, on="contact_id", how="left")
-        .join(acknowledged, on="contact_id", how="left")
+        _beside_ledger(
+            values(scores).join(
+                current.with_columns(_is_shared=is_shared), on="contact_id", how="left"
+            ),
+            ledger,
+        )
         .with_columns(_decision=decision)
         .with_columns(
-            action=pl.col("_decision").struct.field("action"),
-            reason=pl.col("_decision").struct.field("reason"),
+            pl.col("_decision").struct.unnest(),
             dt=pl.col("lead_scored_at").str.to_date("%Y-%m-%d"),
+            old_lead_score="_lead_score",
+            old_lead_grade="_lead_grade",
         )
-        .drop("_decision", "_scored_at", "_fingerprint")
+        .select(pl.exclude("^_.*$"))
         .sort("contact_id")
     )
+
+
+def due_rows(plan: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a plan that are still to be sent.
+
+    A plan may be older than the ledger: its run died half-way and is repeated, or another day was
+    sent since. Hence a row that would write is left out where the CRM holds a newer score or has
+    acknowledged these values, and a row that was skipped as unchanged is due where the CRM holds
+    other values by now.
+
+    Args:
+        plan: `crm/sync_plan` of one day.
+        ledger: What the CRM has acknowledged by now (`ledger.SCHEMA`).
+
+    Returns:
+        Rows and columns of the plan.
+    """
+    is_written = pl.col("action").is_in(WRITES)
+    is_overtaken = (pl.col("reason") == UNCHANGED) & pl.col("crm_id").is_not_null()
+    is_settled = (IS_OLDER | IS_SAME).fill_null(value=False)
+    return (
+        _beside_ledger(plan.lazy(), ledger.lazy())
+        .filter((is_written | is_overtaken) & ~is_settled)
+        .select(plan.columns)
+        .collect()
+    )
+
+
+def settled_rows(plan: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
+    """What the CRM has acknowledged already of the rows of a plan that would write.
+
+    Args:
+        plan: `crm/sync_plan` of one day.
+        ledger: What the CRM has acknowledged by now (`ledger.SCHEMA`).
+
+    Returns:
+        Rows and columns of the ledger.
+    """
+    sent = plan.filter(pl.col("action").is_in(WRITES))
+    return ledger.join(sent, on=["contact_id", "lead_scored_at", "fingerprint"], how="semi")
+
+
+def _beside_ledger(rows: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
+    acknowledged = ledger.select(
+        "contact_id",
+        pl.col("confirmed_for", "fingerprint", "crm_id", "lead_score", "lead_grade").name.prefix(
+            "_"
+        ),
+    )
+    return rows.join(acknowledged, on="contact_id", how="left")
 
 
 def _decide(action: str, reason: str) -> pl.Expr:

@@ -1,18 +1,21 @@
 """Sends a sync plan to the CRM batch by batch, and afterwards reads back what it holds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import polars as pl
 
 from de_assets.crm.client import BATCH_SIZE, BatchAnswer, Change, CrmClient
 from de_assets.crm.ledger import Ledger
+from de_assets.crm.plan import due_rows, settled_rows
 from de_assets.crm.score_properties import (
     CONTACT_KEY,
     SENT,
     contact_key_definition,
     definitions,
+    is_same_value,
 )
+from de_assets.crm.transport import ContentRefusedError
 
 RECEIPT_SCHEMA = pl.Schema(
     {
@@ -48,11 +51,13 @@ def push(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    batch_size: int = BATCH_SIZE,
 ) -> pl.DataFrame:
     """Send the rows of a plan that are to be created or updated.
 
-    A row is entered in the ledger only when the CRM acknowledged it, before the next batch goes
-    out: a run that dies here is taken up again by the next plan, which skips what is in the ledger.
+    A row is entered in the ledger only when the CRM acknowledged it, before the next request goes
+    out. A run that dies here is taken up where it stopped, by the same plan or by the next one:
+    what the ledger has is not sent again, nor anything older than that.
 
     Args:
         client: The CRM.
@@ -61,36 +66,38 @@ def push(
         run_id: Dagster's id of the run, kept in the CRM beside each score.
         now: The clock, UTC.
         progress: Called after each batch with the rows done and in all.
+        batch_size: Rows of a request, at most `BATCH_SIZE`.
 
     Returns:
-        Receipts (`RECEIPT_SCHEMA`): one row for each that was sent.
+        Receipts (`RECEIPT_SCHEMA`): one row for each that was sent, now or before by the same plan.
+
+    Raises:
+        CrmUnavailableError: the CRM stopped answering; what it acknowledged is in the ledger.
+        CrmError: it refuses us, not a row.
     """
-    due = plan.filter(pl.col("action").is_in(["create", "update"]))
-    receipts = [pl.DataFrame(schema=RECEIPT_SCHEMA)]
-    done = 0
-    for number, batch in enumerate(_batches(due)):
-        answer = _send(client, batch, run_id)
-        moment = now()
-        by_contact = {str(row["contact_id"]): row for row in batch.iter_rows(named=True)}
-        ledger.record(
-            date.fromisoformat(batch["lead_scored_at"][0]),
-            run_id,
-            number,
-            moment,
-            [
-                {
-                    "contact_id": key,
-                    "crm_id": crm_id,
-                    **{name: by_contact[key][name] for name in SENT},
-                    "fingerprint": by_contact[key]["fingerprint"],
-                }
-                for key, crm_id in answer.acknowledged.items()
-            ],
-        )
-        receipts.append(_receipts(batch, answer, moment))
+    known = ledger.read()
+    due = due_rows(plan, known)
+    receipts = [_receipts_of_before(settled_rows(plan, known))]
+    done = requests = 0
+    for batch in _batches_of_one_kind(due, batch_size):
+        for answer in _send(client, _changes(batch, run_id)):
+            moment = now()
+            rows = batch.filter(
+                pl.col("contact_id").is_in([*answer.acknowledged, *answer.rejected])
+            )
+            if answer.acknowledged:
+                ledger.record(
+                    date.fromisoformat(batch["lead_scored_at"][0]),
+                    run_id,
+                    requests,
+                    moment,
+                    _acknowledged_rows(rows, answer.acknowledged),
+                )
+            receipts.append(_receipts(rows, answer, moment))
+            requests += 1
         done += batch.height
         progress(done, due.height)
-    ledger.fold()
+    ledger.fold(plan)
     return pl.concat(receipts)
 
 
@@ -106,8 +113,10 @@ def reconcile(client: CrmClient, ledger: pl.DataFrame, day: date) -> pl.DataFram
         `crm/reconciliation` with `dt`: one row for each property that differs, or one with
         `property_name` "contact" where the contact is gone.
     """
+    # Of contacts that became one record in the CRM, it holds the score that was sent last.
+    newest = ledger.sort("confirmed_for", "lead_scored_at", "sent_at").unique("crm_id", keep="last")
     differing: list[dict[str, object]] = []
-    for batch in _batches(ledger):
+    for batch in newest.sort("contact_id").iter_slices(BATCH_SIZE):
         found = {
             contact.crm_id: contact.properties
             for contact in client.read_contacts(batch["crm_id"].to_list(), SENT)
@@ -128,53 +137,96 @@ def reconcile(client: CrmClient, ledger: pl.DataFrame, day: date) -> pl.DataFram
                     "found": held.get(name),
                 }
                 for name in SENT
-                if (held.get(name) or "") != row[name]
+                if not is_same_value(name, row[name], held.get(name))
             )
     schema = dict.fromkeys(
         ("contact_id", "crm_id", "property_name", "acknowledged", "found"), pl.String
     )
-    return pl.DataFrame(differing, schema=schema).with_columns(dt=pl.lit(day))
+    return pl.DataFrame(differing, schema=schema).with_columns(dt=pl.lit(day, pl.Date))
 
 
-def _send(client: CrmClient, batch: pl.DataFrame, run_id: str) -> BatchAnswer:
-    """Contacts that the CRM holds are updated by its own id, which cannot create one."""
-    changes = [
+def _batches_of_one_kind(due: pl.DataFrame, size: int) -> Iterator[pl.DataFrame]:
+    """Contacts that the CRM holds, then the others: one request a batch."""
+    is_known = pl.col("crm_id").is_not_null()
+    yield from due.filter(is_known).iter_slices(size)
+    yield from due.filter(~is_known).iter_slices(size)
+
+
+def _changes(batch: pl.DataFrame, run_id: str) -> list[Change]:
+    return [
         Change(
-            key=str(row["contact_id"]),
+            key=row["contact_id"],
             crm_id=row["crm_id"],
             properties={**{name: row[name] for name in SENT}, "lead_score_run_id": run_id},
         )
         for row in batch.iter_rows(named=True)
     ]
-    known = [change for change in changes if change.crm_id is not None]
-    new = [change for change in changes if change.crm_id is None]
-    acknowledged: dict[str, str] = {}
-    rejected: dict[str, str] = {}
-    for answer in (
-        *([client.update(known)] if known else []),
-        *([client.upsert(new, CONTACT_KEY)] if new else []),
-    ):
-        acknowledged.update(answer.acknowledged)
-        rejected.update(answer.rejected)
-    return BatchAnswer(acknowledged, rejected)
 
 
-def _receipts(batch: pl.DataFrame, answer: BatchAnswer, moment: datetime) -> pl.DataFrame:
-    rows = [
+def _send(client: CrmClient, changes: Sequence[Change]) -> Iterator[BatchAnswer]:
+    """Changes of one kind, with an answer to each of them.
+
+    A batch that is refused as a whole is halved until what it was refused for stands alone.
+    Contacts that the CRM holds are updated by its own id, which cannot create one.
+    """
+    try:
+        if changes[0].crm_id is None:
+            answer = client.upsert(changes, CONTACT_KEY)
+        else:
+            answer = client.update(changes)
+    except ContentRefusedError as refusal:
+        if len(changes) == 1:
+            yield BatchAnswer({}, {changes[0].key: refusal.code})
+            return
+        middle = len(changes) // 2
+        yield from _send(client, changes[:middle])
+        yield from _send(client, changes[middle:])
+        return
+    unanswered = {
+        change.key: NO_ANSWER for change in changes if change.key not in answer.acknowledged
+    }
+    yield BatchAnswer(answer.acknowledged, unanswered | dict(answer.rejected))
+
+
+def _acknowledged_rows(rows: pl.DataFrame, acknowledged: Mapping[str, str]) -> list[dict[str, str]]:
+    return [
+        {
+            "contact_id": row["contact_id"],
+            "crm_id": acknowledged[row["contact_id"]],
+            **{name: row[name] for name in SENT},
+            "fingerprint": row["fingerprint"],
+        }
+        for row in rows.iter_rows(named=True)
+        if row["contact_id"] in acknowledged
+    ]
+
+
+def _receipts(rows: pl.DataFrame, answer: BatchAnswer, moment: datetime) -> pl.DataFrame:
+    receipts = [
         {
             "contact_id": row["contact_id"],
             "crm_id": answer.acknowledged.get(row["contact_id"], row["crm_id"]),
             "state": "acknowledged" if row["contact_id"] in answer.acknowledged else "rejected",
             "code": None
             if row["contact_id"] in answer.acknowledged
-            else answer.rejected.get(row["contact_id"], NO_ANSWER),
+            else answer.rejected[row["contact_id"]],
             "fingerprint": row["fingerprint"],
             "sent_at": moment.replace(tzinfo=None),
         }
-        for row in batch.iter_rows(named=True)
+        for row in rows.iter_rows(named=True)
     ]
-    return pl.DataFrame(rows, schema=RECEIPT_SCHEMA)
+    return pl.DataFrame(receipts, schema=RECEIPT_SCHEMA)
 
 
-def _batches(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    return rows.iter_slices(BATCH_SIZE)
+def _receipts_of_before(settled: pl.DataFrame) -> pl.DataFrame:
+    """What the CRM acknowledged of the same plan when it was sent before."""
+    return settled.select(
+        "contact_id",
+        "crm_id",
+        state=pl.lit("acknowledged"),
+        code=pl.lit(None, pl.String),
+        fingerprint="fingerprint",
+        sent_at=pl.col("sent_at")
+        .str.to_datetime("%+", time_unit="us", time_zone="UTC")
+        .dt.replace_time_zone(None),
+    )

@@ -3,6 +3,7 @@
 The only place that knows how a score looks inside the CRM. Nothing else in the CRM is ever written.
 """
 
+from datetime import UTC, datetime, time
 from typing import Any
 
 import polars as pl
@@ -57,6 +58,43 @@ def values(scores: pl.LazyFrame) -> pl.LazyFrame:
     )
     # The values themselves, not a hash of them: exact, readable, and stable between versions.
     return texts.with_columns(fingerprint=pl.concat_str(MEANINGFUL, separator=" | "))
+
+
+def is_same_value(name: str, sent: str, held: str | None) -> bool:
+    """Whether the CRM holds what was sent, in its own way of writing it.
+
+    Args:
+        name: One of `SENT`.
+        sent: The text that was sent; empty clears the property.
+        held: The text that the CRM answers; none if the property is not set.
+    """
+    if sent == (held or ""):
+        return True
+    if not sent or not held:
+        return False
+    if name == "lead_score":
+        return _number(held) == float(sent)
+    if name == "lead_scored_at":  # a day, or that day's midnight as a moment or in milliseconds
+        return _day(held) == sent
+    return False
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _day(text: str) -> str | None:
+    try:
+        if text.isdecimal():
+            moment = datetime.fromtimestamp(int(text) / 1000, UTC)
+        else:
+            moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return f"{moment:%Y-%m-%d}" if moment.time() == time.min else None
 
 
 def _property(

@@ -5,6 +5,7 @@ Only ever against a CRM on this machine, and only where the sources file asks fo
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from ipaddress import ip_address
 from itertools import islice
 from urllib.parse import urlsplit
@@ -89,7 +90,7 @@ HUBSPOT_NAMES = {
 
 def _properties(contact: dict[str, object]) -> dict[str, str]:
     return {
-        theirs: value.isoformat() + "Z" if hasattr(value, "isoformat") else str(value)
+        theirs: f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)
         for ours, theirs in HUBSPOT_NAMES.items()
         if (value := contact.get(ours)) is not None
     }

@@ -82,8 +82,10 @@ def _decoded(values: pl.Series) -> pl.Series:
 
 def _text_or_digits(value: bytes | None) -> str | None:
     """UTF-8 as text, anything else as hexadecimal digits."""
+    if value is None:
+        return None
     try:
-        return value if value is None else value.decode()
+        return value.decode()
     except UnicodeDecodeError:
         return value.hex()
 
@@ -101,7 +103,7 @@ def extra_column(
     for name, dtype in schema.items():
         if name in used:
             continue
-        cell = _plain(name, dtype, null_values)
+        cell = pl.col(name) if dtype.is_nested() else _plain(name, dtype, null_values)
         if name in claimed:
             better = [theirs[: theirs.index(name)] for theirs in matches.values() if name in theirs]
             overruled = [_value(names, schema, null_values).is_not_null() for names in better]

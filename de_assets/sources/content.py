@@ -217,7 +217,7 @@ def _unzstd(compressed: bytes, delivery: Delivery) -> Iterator[bytes]:
     except pl.exceptions.PolarsError:
         raise unreadable(
             delivery,
-            "the .zst file does not hold UTF-8 text",
+            "the .zst file does not hold plain UTF-8 text",
             "deliver the file as UTF-8, or compressed with gzip",
         ) from None
 

@@ -13,7 +13,7 @@ from itertools import count
 import polars as pl
 
 from de_assets.errors import UnreadableDeliveryError
-from de_assets.sources.content import unreadable
+from de_assets.sources.content import UTF8_BOM, unreadable
 from de_assets.sources.csv_structure import IrregularError, Records, complete_records
 from de_assets.sources.locations import Delivery
 
@@ -88,7 +88,8 @@ class CsvText:
                 yield self._parsed(regular, wanted)
 
     def _parsed(self, records: Records, wanted: Sequence[int]) -> pl.DataFrame:
-        if records.has_other_field_count(len(self.names)):
+        # Polars would take a first character U+FEFF for a byte order mark, and drop it.
+        if records.has_other_field_count(len(self.names)) or records.content.startswith(UTF8_BOM):
             raise IrregularError
         try:
             frame = pl.read_csv(

@@ -6,6 +6,7 @@ nested values stay JSON; null and "" are null. Typing is not here. Who uses it: 
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -40,9 +41,11 @@ class JsonLines:
         self._delivery = delivery
         self._chunks = chunks
         self.keys: dict[str, None] = {}  # every key that was met so far, in order
-        numbers = {"parse_int": _Digits, "parse_float": _Digits, "parse_constant": _Digits}
-        self._decode = json.JSONDecoder(**numbers).decode
-        self._decode_carefully = json.JSONDecoder(**numbers, object_pairs_hook=_object).decode
+        decoder = partial(
+            json.JSONDecoder, parse_int=_Digits, parse_float=_Digits, parse_constant=_Digits
+        )
+        self._decode = decoder().decode
+        self._decode_carefully = decoder(object_pairs_hook=_object).decode
 
     def frames(
         self, only: Callable[[str], bool] | None = None

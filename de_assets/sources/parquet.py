@@ -64,8 +64,8 @@ class ParquetFile:
             yield
         except (pl.exceptions.ComputeError, pl.exceptions.PanicException, OSError) as error:
             # What the network does to a scan on S3 says nothing about the file.
-            is_about_file = not self._delivery.is_on_s3 or "parquet" in str(error).lower()
-            if isinstance(error, FileNotFoundError | PermissionError) or not is_about_file:
+            is_of_network = self._delivery.is_on_s3 and "object-store error" in str(error)
+            if is_of_network or isinstance(error, FileNotFoundError | PermissionError):
                 raise
             raise unreadable(
                 self._delivery,

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from de_assets.errors import StorageError
-from de_assets.storage.objects import ObjectStore, open_store, replacing
+from de_assets.storage.objects import LocalStore, ObjectStore, open_store
 from de_assets.storage.s3 import S3Options
 
 FILE_NAME = "part-0.parquet"
@@ -34,8 +34,7 @@ class Lake:
 
     def __init__(self, uri: str, s3: S3Options) -> None:
         self.objects: ObjectStore = open_store(uri, s3)
-        self._is_s3 = uri.startswith("s3://")
-        self._storage_options = s3.polars if self._is_s3 else None
+        self._storage_options = None if isinstance(self.objects, LocalStore) else s3.polars
 
     def url(self, table: str, day: date | None = None) -> str:
         """Address of a table's file, or of one day's."""
@@ -59,16 +58,22 @@ class Lake:
     ) -> Written:
         """Replace a table, or one day of it; a lazy frame is streamed and need not fit in memory.
 
-        On S3 this is one PUT, or one multipart upload, that shows only when it is complete.
+        On S3 this is one PUT, or one multipart upload, that shows only when it is complete; the
+        parts that a killed upload leaves are for the bucket's lifecycle rule to remove.
 
         Raises:
-            StorageError: the file holds another number of rows than were written; the old one
-                stays.
+            StorageError: the file holds another number of rows than were written, and the old one
+                stays; or the bucket does not exist.
         """
-        url = self.url(table, day)
-        if self._is_s3:
-            return _sink(frame.lazy(), url, self._storage_options)
-        with replacing(Path(url)) as temporary:
+        key = _key(table, day)
+        if not isinstance(self.objects, LocalStore):
+            try:
+                return _sink(frame.lazy(), self.objects.url(key), self._storage_options)
+            except FileNotFoundError:
+                # Polars' word for a missing bucket, and for a missing file that the frame reads.
+                next(self.objects.list(key), None)
+                raise
+        with self.objects.replacing(key) as temporary:
             written = _sink(frame.lazy(), str(temporary), None)
             expected = frame.height if isinstance(frame, pl.DataFrame) else written.rows
             self._verify(temporary, expected, table)
@@ -90,9 +95,10 @@ class Lake:
 
     def scan_days(self, table: str, days: Collection[date]) -> pl.LazyFrame:
         """Some days of a table as one lazy frame with `dt` (Date); each day must be there."""
-        urls = [self.url(table, day) for day in sorted(days)]
+        if "=" in self.objects.root:  # Polars would take a part such as env=prod for a column
+            return pl.concat([self._scan_day(table, day) for day in sorted(days)])
         return pl.scan_parquet(
-            urls,
+            [self.url(table, day) for day in sorted(days)],
             storage_options=self._storage_options,
             hive_partitioning=True,
             hive_schema={"dt": pl.Date},
@@ -101,15 +107,7 @@ class Lake:
 
     def scan_days_of_any_type(self, table: str, days: Sequence[date]) -> pl.LazyFrame:
         """As `scan_days`, where a column's type may differ by day (raw keeps what arrives)."""
-        frames = [
-            pl.scan_parquet(
-                self.url(table, day),
-                storage_options=self._storage_options,
-                hive_partitioning=False,
-                glob=False,
-            ).with_columns(dt=pl.lit(day))
-            for day in sorted(days)
-        ]
+        frames = [self._scan_day(table, day) for day in sorted(days)]
         return pl.concat(frames, how="diagonal_relaxed")
 
     def sizes(self, table: str) -> dict[date, int]:
@@ -120,13 +118,21 @@ class Lake:
             if (match := PARTITION.search(info.key))
         }
 
+    def _scan_day(self, table: str, day: date) -> pl.LazyFrame:
+        return pl.scan_parquet(
+            self.url(table, day),
+            storage_options=self._storage_options,
+            hive_partitioning=False,
+            glob=False,
+        ).with_columns(dt=pl.lit(day))
+
     def _verify(self, path: Path, rows: int, table: str) -> None:
         """A writer that failed in mid-stream can leave a valid file with too few rows."""
         found = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
         if found != rows:
             raise StorageError(
                 f"{rows:,} rows were written and {found:,} arrived; the old file stays",
-                where=f"{table} ({path.parent})",
+                where=f"{table} ({self.objects.root})",
                 fix="check the disk for space and errors, then run again",
             )
 

@@ -39,18 +39,20 @@ class ModelRegistry:
         self._objects = objects
 
     def save(self, model: LeadModel) -> dict[str, Any]:
-        """Keep a model and its card under its version; the same version is written once more.
+        """Keep a model and its card under its version; one that is there already, whole, stays.
+
+        Writing it again would change its bytes under those who are loading it.
 
         Returns:
             The manifest.
         """
         import skops.io
+        import sklearn
 
-        data = skops.io.dumps(model.estimator)
-        manifest = {
+        manifest: dict[str, Any] = {
             "name": MODEL_NAME,
             "version": model.version,
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "scikit_learn": sklearn.__version__,
             "feature_hash": feature_hash(model.feature_names),
             "horizon_days": model.horizon_days,
             "feature_names": list(model.feature_names),
@@ -58,7 +60,12 @@ class ModelRegistry:
             "levels": model.levels,
             "metrics": model.metrics,
         }
-        folder = f"models/{MODEL_NAME}/{model.version}"
+        folder = _folder(model.version)
+        kept = self._kept(model.version, manifest)
+        if kept is not None:
+            return kept
+        data = skops.io.dumps(model.estimator)
+        manifest["sha256"] = hashlib.sha256(data).hexdigest()
         self._objects.write(f"{folder}/model.skops", data)
         self._objects.write(f"{folder}/card.md", card(model).encode())
         # The manifest last: a version without one does not exist.
@@ -73,9 +80,9 @@ class ModelRegistry:
         """
         import skops.io
 
-        folder = f"models/{MODEL_NAME}/{version}"
+        folder = _folder(version)
         try:
-            manifest = json.loads(self._objects.read(f"{folder}/manifest.json")[0])
+            manifest = self._json(f"{folder}/manifest.json")
             data, _ = self._objects.read(f"{folder}/model.skops")
         except FileNotFoundError:
             raise ModelError(
@@ -96,7 +103,9 @@ class ModelRegistry:
                 where=self._objects.url(f"{folder}/manifest.json"),
                 fix="train again or restore the file",
             )
-        _refuse_unknown_types(skops.io.get_untrusted_types(data=data), version)
+        _refuse_unknown_types(
+            skops.io.get_untrusted_types(data=data), self._objects.url(f"{folder}/model.skops")
+        )
         return LeadModel(
             version=version,
             horizon_days=manifest["horizon_days"],
@@ -146,16 +155,39 @@ class ModelRegistry:
         Raises:
             ModelError: the pointer was never set, or what it names cannot be loaded.
         """
-        if not self.has(pointer):
+        try:
+            content = self._json(_pointer_key(pointer))
+        except FileNotFoundError:
             raise ModelError(
                 f"there is no {pointer} yet",
                 where=self._objects.url(_pointer_key(pointer)),
                 fix="materialize model/lead_model_candidate, then model/lead_model",
-            )
-        content = json.loads(self._objects.read(_pointer_key(pointer))[0])
+            ) from None
         if "version" not in content:
             return NotEnoughEvidence(content["reason"], content["horizon_days"])
         return self.load(content["version"])
+
+    def _kept(self, version: str, facts: dict[str, Any]) -> dict[str, Any] | None:
+        """The manifest of a version that is there with these facts and the file that it names."""
+        folder = _folder(version)
+        try:
+            kept = self._json(f"{folder}/manifest.json")
+            data, _ = self._objects.read(f"{folder}/model.skops")
+        except (FileNotFoundError, ModelError):
+            return None
+        is_same = kept == json.loads(json.dumps(facts)) | {"sha256": kept.get("sha256")}
+        return kept if is_same and hashlib.sha256(data).hexdigest() == kept["sha256"] else None
+
+    def _json(self, key: str) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads(self._objects.read(key)[0])
+        except ValueError:
+            raise ModelError(
+                "the file is not the JSON that was written",
+                where=self._objects.url(key),
+                fix="restore the file, or materialize the model again",
+            ) from None
+        return content
 
 
 def feature_hash(names: tuple[str, ...]) -> str:
@@ -189,15 +221,19 @@ only from the years in the data.
 """
 
 
+def _folder(version: str) -> str:
+    return f"models/{MODEL_NAME}/{version}"
+
+
 def _pointer_key(pointer: str) -> str:
     return f"models/{MODEL_NAME}/{pointer}.json"
 
 
-def _refuse_unknown_types(found: list[str], version: str) -> None:
+def _refuse_unknown_types(found: list[str], where: str) -> None:
     unknown = sorted(set(found) - set(TRUSTED_TYPES))
     if unknown:
         raise ModelError(
-            f"model version {version} holds types that are not on the list: {', '.join(unknown)}",
-            where="model.skops",
+            f"the model holds types that are not on the list: {', '.join(unknown)}",
+            where=where,
             fix="if the recipe changed on purpose, add them to TRUSTED_TYPES after reading them",
         )

@@ -4,20 +4,20 @@ Tables are not written here (see `lake.py`), but the ledger's journal, the model
 landing listings are. Both stores give the same promise: a write is seen whole or not at all.
 """
 
-import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from de_assets.errors import PreconditionFailedError, StorageError
+from de_assets.storage.replacing import UNFINISHED, replacing
 from de_assets.storage.s3 import S3Options
+
+LOST_CONDITIONS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchKey")
 
 
 @dataclass(frozen=True, order=True)
@@ -77,17 +77,14 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Files below the prefix; unfinished temporary files are not objects."""
-        start = self._directory / prefix
-        # A prefix may end inside a file name, as on S3.
-        top = start if start.is_dir() else start.parent
-        if not top.is_dir():
-            return
+        # A prefix may end inside a name, as on S3.
+        top = self._directory / prefix.rpartition("/")[0]
         found = []
         for folder, _, names in os.walk(top):
             for name in names:
                 path = Path(folder, name)
                 key = path.relative_to(self._directory).as_posix()
-                if key.startswith(prefix) and not name.startswith(TEMPORARY):
+                if key.startswith(prefix) and not key.startswith(f"{UNFINISHED}/"):
                     found.append((key, path))
         for key, path in sorted(found):
             with suppress(FileNotFoundError):  # removed by its owner since the walk
@@ -101,21 +98,29 @@ class LocalStore:
 
     def read(self, key: str) -> tuple[bytes, str]:
         """Content and its SHA-256, which serves as the ETag."""
-        data = (self._directory / key).read_bytes()
+        path = self._directory / key
+        try:
+            data = path.read_bytes()
+        except (IsADirectoryError, NotADirectoryError):  # a place that holds no object, as on S3
+            raise FileNotFoundError(str(path)) from None
         return data, _digest(data)
 
     def write(
         self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False
     ) -> str:
         """Write to a temporary name and rename; conditions are checked under a file lock."""
-        path = self._directory / key
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
+
+        def check() -> None:
             if if_match is not None or if_absent:
-                with _locked(path.parent):
-                    self._check(key, if_match=if_match, if_absent=if_absent)
-                    os.replace(temporary, path)  # noqa: PTH105
+                self._check(key, if_match=if_match, if_absent=if_absent)
+
+        with replacing(self._directory / key, self._directory / UNFINISHED, check) as temporary:
+            temporary.write_bytes(data)
         return _digest(data)
+
+    def replacing(self, key: str) -> AbstractContextManager[Path]:
+        """A temporary file for the body to fill, which then becomes the object, whole."""
+        return replacing(self._directory / key, self._directory / UNFINISHED)
 
     def delete(self, key: str) -> None:
         """Remove the file."""
@@ -134,10 +139,10 @@ class S3Store:
     """Objects below `s3://bucket/prefix`, through the client of dagster-aws's `S3Resource`."""
 
     def __init__(self, uri: str, s3: S3Options) -> None:
-        parts = urlsplit(uri)
         self.root = uri.rstrip("/")
-        self._bucket = parts.netloc
-        self._prefix = parts.path.strip("/")
+        # Not parsed as a URL: a key may hold `#`, `?` and `%`, which stand for themselves.
+        self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        self._prefix = prefix.strip("/")
         self._s3 = s3
 
     def url(self, key: str) -> str:
@@ -145,31 +150,30 @@ class S3Store:
         return f"s3://{self._bucket}/{self._key(key)}"
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Objects below the prefix, page by page."""
+        """Objects below the prefix, page by page; the markers of empty folders are none."""
         pages = self._s3.client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._key(prefix) if prefix else self._with_slash()
         )
         skip = len(self._with_slash())
-        try:
+        with self._bucket_needed():
             for page in pages:
                 for item in page.get("Contents", []):
+                    if item["Key"].endswith("/"):
+                        continue
                     yield ObjectInfo(
                         item["Key"][skip:],
                         item["Size"],
                         item["LastModified"],
                         item["ETag"].strip('"'),
                     )
-        except self._s3.client.exceptions.NoSuchBucket:
-            raise self._no_bucket() from None
 
     def read(self, key: str) -> tuple[bytes, str]:
         """Content and ETag."""
-        try:
-            answer = self._s3.client.get_object(Bucket=self._bucket, Key=self._key(key))
-        except self._s3.client.exceptions.NoSuchKey:
-            raise FileNotFoundError(self.url(key)) from None
-        except self._s3.client.exceptions.NoSuchBucket:
-            raise self._no_bucket() from None
+        with self._bucket_needed():
+            try:
+                answer = self._s3.client.get_object(Bucket=self._bucket, Key=self._key(key))
+            except self._s3.client.exceptions.NoSuchKey:
+                raise FileNotFoundError(self.url(key)) from None
         return answer["Body"].read(), answer["ETag"].strip('"')
 
     def write(
@@ -183,22 +187,22 @@ class S3Store:
             conditions["IfMatch"] = f'"{if_match}"'
         if if_absent:
             conditions["IfNoneMatch"] = "*"
-        try:
-            answer = self._s3.client.put_object(
-                Bucket=self._bucket, Key=self._key(key), Body=data, **conditions
-            )
-        except self._s3.client.exceptions.NoSuchBucket:
-            raise self._no_bucket() from None
-        except ClientError as error:
-            # 409 is S3's answer when two conditional writes cross; both mean: read again first.
-            if error.response["Error"]["Code"] in LOST_CONDITIONS:
-                raise _lost(self.url(key)) from None
-            raise
+        with self._bucket_needed():
+            try:
+                answer = self._s3.client.put_object(
+                    Bucket=self._bucket, Key=self._key(key), Body=data, **conditions
+                )
+            except ClientError as error:
+                # 409 is S3's answer when two conditional writes cross; both mean: read again first.
+                if error.response["Error"]["Code"] in LOST_CONDITIONS:
+                    raise _lost(self.url(key)) from None
+                raise
         return str(answer["ETag"].strip('"'))
 
     def delete(self, key: str) -> None:
         """Remove the object."""
-        self._s3.client.delete_object(Bucket=self._bucket, Key=self._key(key))
+        with self._bucket_needed():
+            self._s3.client.delete_object(Bucket=self._bucket, Key=self._key(key))
 
     def _with_slash(self) -> str:
         return f"{self._prefix}/" if self._prefix else ""
@@ -206,45 +210,16 @@ class S3Store:
     def _key(self, key: str) -> str:
         return self._with_slash() + key
 
-    def _no_bucket(self) -> StorageError:
-        return StorageError(
-            f"the bucket {self._bucket} does not exist",
-            where=self.root,
-            fix="create the bucket, or name another one",
-        )
-
-
-TEMPORARY = ".unfinished-"
-LOST_CONDITIONS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchKey")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place at the end, or leaves no trace.
-
-    The content is on the disk before the name changes, so neither a killed process nor a power
-    cut shows half a file. The body may put the file in place itself.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        if temporary.exists():
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            temporary.chmod(0o644)  # mkstemp makes files that only their owner may read
-            os.replace(temporary, path)  # noqa: PTH105  the atomic one; Path.rename is not it
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    with (directory / f"{TEMPORARY}lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    @contextmanager
+    def _bucket_needed(self) -> Iterator[None]:
+        try:
+            yield
+        except self._s3.client.exceptions.NoSuchBucket:
+            raise StorageError(
+                f"the bucket {self._bucket} does not exist",
+                where=self.root,
+                fix="create the bucket, or name another one",
+            ) from None
 
 
 def _digest(data: bytes) -> str:

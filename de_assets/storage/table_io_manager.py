@@ -86,43 +86,32 @@ class TableIOManager(dg.IOManager):
         """Write a frame; a range of partitions is split by its column `dt`.
 
         Raises:
-            StorageError: the value is no frame, or a range comes without `dt`.
+            StorageError: the value is no frame, a range comes without `dt`, or rows belong to days
+                that were not asked for. Nothing is written then.
         """
         if isinstance(obj, Published):
             return
+        table = context.asset_key.to_user_string()
         if not isinstance(obj, pl.DataFrame | pl.LazyFrame):
             raise StorageError(
                 f"an asset of the lake returned {type(obj).__name__}",
-                where=context.asset_key.to_user_string(),
+                where=table,
                 fix="return a polars DataFrame or LazyFrame, or name another io_manager_key",
             )
-        table = context.asset_key.to_user_string()
         if not context.has_asset_partitions:
             written = self.lake.write(table, obj)
             context.add_output_metadata(
                 {"dagster/row_count": written.rows, "size_bytes": written.size_bytes}
             )
             return
-        days = _days(context.asset_partition_keys)
-        names = obj.lazy().collect_schema().names()
-        if len(days) == 1:
-            frames = {days[0]: obj.lazy().drop("dt", strict=False)}
-        elif "dt" in names:
-            whole = obj.lazy()
-            frames = {day: whole.filter(pl.col("dt") == day).drop("dt") for day in days}
-        else:
-            raise StorageError(
-                f"{len(days)} partitions came as one frame without the column dt",
-                where=table,
-                fix="keep the column dt (Date) of the inputs in what the asset returns",
+        for day, frame in _by_day(table, obj, _days(context.asset_partition_keys)).items():
+            written = self.lake.write(table, frame, day)
+            # Output metadata would say the same of every day of the run.
+            context.step_context.add_asset_metadata(
+                {"dagster/partition_row_count": written.rows, "size_bytes": written.size_bytes},
+                asset_key=context.asset_key,
+                partition_key=str(day),
             )
-        written_days = [self.lake.write(table, frame, day) for day, frame in frames.items()]
-        context.add_output_metadata(
-            {
-                "dagster/partition_row_count": sum(written.rows for written in written_days),
-                "size_bytes": sum(written.size_bytes for written in written_days),
-            }
-        )
 
     def load_input(self, context: dg.InputContext) -> object:
         """Find the partitions that were asked for and hand them over lazily.
@@ -152,6 +141,29 @@ class TableIOManager(dg.IOManager):
         if wanted is pl.DataFrame:
             return table.frame().collect()
         return table
+
+
+def _by_day(
+    table: str, frame: pl.DataFrame | pl.LazyFrame, days: Sequence[date]
+) -> dict[date, pl.DataFrame | pl.LazyFrame]:
+    """The frame of each day, without `dt`; a day without rows has an empty one."""
+    if "dt" not in frame.lazy().collect_schema():
+        if len(days) == 1:
+            return {days[0]: frame}
+        raise StorageError(
+            f"{len(days)} partitions came as one frame without the column dt",
+            where=table,
+            fix="keep the column dt (Date) of the inputs in what the asset returns",
+        )
+    is_asked_for = pl.col("dt").is_in(list(days)).fill_null(value=False)
+    others = frame.lazy().select((~is_asked_for).sum()).collect(engine="streaming").item()
+    if others:
+        raise StorageError(
+            f"{others:,} rows are of other days than the {len(days)} of this run, or of none",
+            where=table,
+            fix="filter what the asset returns to the days of the run, by the column dt (Date)",
+        )
+    return {day: frame.filter(pl.col("dt") == day).drop("dt") for day in days}
 
 
 def _days(keys: Sequence[str]) -> list[date]:

@@ -14,7 +14,7 @@ from de_assets_tests.sources.landing import Landing
 
 @pytest.fixture(autouse=True)
 def _no_aws_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
+    for name in list(os.environ):  # noqa: TID251  to empty it of what could help
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
 

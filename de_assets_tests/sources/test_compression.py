@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from de_assets_tests.sources.landing import MONDAY, Landing, csv_of, gz_of, ids, line, zst_of
+from de_assets_tests.sources.landing import MONDAY, csv_of, gz_of, ids, line, zst_of
 
 PACK = {"gz": gz_of, "zst": zst_of}
 CONTENT = csv_of(*[line(f"A{i}", MONDAY, f'"café, {i}"') for i in range(5_000)], header=(
@@ -131,7 +131,7 @@ def test_a_line_break_of_two_characters_in_a_quoted_cell_survives_zst(landing):
 def test_a_zst_that_is_not_utf8_is_a_problem(landing):
     landing.drop("a.csv.zst", zst_of(csv_of(line("caf\xe9")).encode("latin-1")))
 
-    assert "does not hold UTF-8" in landing.problem()
+    assert "does not hold plain UTF-8" in landing.problem()
 
 
 def test_a_zst_of_another_declared_encoding_is_a_problem_that_says_so(landing):

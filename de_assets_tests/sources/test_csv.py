@@ -2,7 +2,6 @@
 
 import csv
 import io
-import random
 
 import polars as pl
 import pytest
@@ -24,7 +23,7 @@ from de_assets_tests.sources.landing import (
 
 CELLS = st.text(
     st.one_of(
-        st.sampled_from('",;\t\n\r |x'),
+        st.sampled_from('",;\t\n\r |x\ufeff'),
         st.characters(exclude_characters="\0", exclude_categories=("Cs",)),
     ),
     max_size=6,
@@ -70,9 +69,8 @@ def test_what_pythons_csv_module_writes_comes_back_equal(
 
 
 def test_a_large_file_with_quotes_is_read_as_pythons_csv_module_reads_it(landing):
-    random.seed(7)
     cells = ["plain", "", 'in "quotes"', "two\nlines", "a,b", "é", "x" * 50, '"', "\r\n"]
-    table = [[random.choice(cells) for _ in range(5)] for _ in range(40_000)]
+    table = [[cells[i * j % 9] for j in range(3, 8)] for i in range(40_000)]
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow("abcde")
@@ -313,6 +311,12 @@ def test_a_record_of_megabytes_does_not_escape_the_check(landing, monkeypatch):
     assert ids(landing.rows()) == ["A1"]
 
 
+def test_a_byte_order_mark_inside_the_text_is_a_character_of_its_cell(landing):
+    landing.drop("a.csv", csv_of(line("\ufeffA1")))
+
+    assert ids(landing.rows()) == ["\ufeffA1"]
+
+
 def test_text_behind_a_closing_quote_is_a_problem(landing):
     landing.drop("a.csv", csv_of(f'A1,"Vintage" lamp,1,{MONDAY},2'))
 
@@ -323,6 +327,21 @@ def test_a_header_with_a_broken_quote_is_a_problem(landing):
     landing.drop("a.csv", '"order_id,product_id\nA1,P\n')
 
     assert "a quote in the header is never closed" in landing.problem()
+
+
+def test_a_header_that_never_ends_is_a_problem(landing):
+    landing.drop("a.csv", '"' + "order_id," * 20_000)
+
+    assert "a cell in the header is longer than 131,072 characters" in landing.problem()
+
+
+def test_a_quote_inside_the_header_is_text(landing):
+    landing.drop(
+        "a.csv",
+        csv_of(line("A1", MONDAY, "x"), line("A2", MONDAY, "y"), header=HEADER + ',5" pipe'),
+    )
+
+    assert ids(landing.rows(), "_extra") == ['{"5\\" pipe":"x"}', '{"5\\" pipe":"y"}']
 
 
 def test_quotes_inside_unquoted_cells_are_text(landing):
@@ -363,7 +382,7 @@ def test_cells_of_a_column_without_name_are_kept(landing):
 
 
 def test_both_readers_give_the_same_frames(landing):
-    content = 'a,b,c\n1,"x, ""y""",\n,2,"z\n"\n\n3,,4\n'.encode()
+    content = b'a,b,c\n1,"x, ""y""",\n,2,"z\n"\n\n3,,4\n'
     text = text_of(content, landing)
     text._chunks = lambda: iter([content])
 

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001  what is tested is naive
 """Which moments are read from text, and when a file's dates are too ambiguous to be read."""
 
 from datetime import UTC, date, datetime, timedelta, timezone

@@ -149,6 +149,14 @@ def test_many_lines_are_read_in_frames_and_numbered_through(landing, monkeypatch
     assert ids(rows, "_source_row") == list(range(1, 11))
 
 
+def test_lines_without_the_key_of_the_day_stand_on_the_first_day(landing, monkeypatch):
+    monkeypatch.setattr("de_assets.sources.json_lines._ROWS_PER_FRAME", 1)
+    rows = dropped(landing, '{"event_type":"view"}', f"{{{WHEN}}}")
+
+    assert landing.only(table=EVENTS).rows_undated == 1
+    assert [str(day) for day in ids(rows, "dt")] == ["2011-05-02"] * 2
+
+
 def test_a_required_key_that_no_line_has_is_a_problem(landing):
     landing.drop("a.jsonl", '{"occurred_at":"2011-05-02"}\n')
 

@@ -71,7 +71,11 @@ def test_the_batch_is_the_start_of_the_etag(put, source):
 @pytest.mark.parametrize(
     "key", ["a b.csv", "a+b&c=d.csv", "a%20b.csv", "größe#1?.csv", "dt=2011-05-02/[x].csv"]
 )
-def test_names_with_special_characters_are_read(put, source, tmp_path, key):
+@pytest.mark.parametrize("whole_bytes", [0, 10**6])
+def test_names_with_special_characters_are_read(
+    put, source, tmp_path, monkeypatch, key, whole_bytes
+):
+    monkeypatch.setattr("de_assets.sources.parquet._WHOLE_BYTES", whole_bytes)
     put(f"orders/{key}", csv_of(line("A1")))
     put(f"orders/{key.replace('.csv', '.parquet')}", parquet(orders([at(MONDAY)]), tmp_path))
 
@@ -107,7 +111,7 @@ def test_a_prefix_without_objects_is_empty(bucket, source):
 
 
 def test_an_object_that_does_not_exist_is_an_error_with_a_fix(bucket, source):
-    with pytest.raises(SourcesError, match="there is no object s3://drop/a.csv") as error:
+    with pytest.raises(SourcesError, match=r"there is no object s3://drop/a\.csv") as error:
         source("s3://drop/a.csv").index()
 
     assert "correct url" in error.value.fix
@@ -222,7 +226,7 @@ def test_the_network_is_not_taken_for_a_property_of_a_parquet_object(
     put("orders/a.parquet", parquet(orders([at(MONDAY)]), tmp_path))
     orders_source = source()
     orders_source._reader._s3.polars["aws_endpoint_url"] = "http://127.0.0.1:1"
-    orders_source._reader._s3.polars["max_retries"] = "0"
+    orders_source._reader._s3.polars["max_retries"] = 0
 
     with pytest.raises((OSError, pl.exceptions.ComputeError)):
         orders_source.index()

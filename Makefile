@@ -1,0 +1,56 @@
+# Every command there is to know; `make help` lists them. CI runs the same targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE := $(or $(DE_ASSETS_STATE),$(CURDIR)/data/state)
+export DE_ASSETS_STATE := $(abspath $(STATE))
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test test-fast check format graph clean
+
+help:  ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed  ## Make .venv from the lock (the other targets do it by themselves)
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@echo "Installing into $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --no-deps --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install  ## Run the whole loop on an invented company
+	@$(BIN)/de-assets demo
+
+dev: install  ## Mock CRM on :8090 and the Dagster UI on :3000, with what the demo left
+	@mkdir -p $(DE_ASSETS_STATE)
+	@$(BIN)/de-assets crm & crm=$$!; trap 'kill $$crm 2>/dev/null' EXIT INT TERM; \
+	  DAGSTER_HOME=$(CURDIR) $(BIN)/dg dev --host 127.0.0.1 --port 3000
+
+test: install  ## Run all tests
+	@$(BIN)/python -m pytest
+
+test-fast: install  ## Run the tests that take less than ten seconds each
+	@$(BIN)/python -m pytest -m "not slow and not real_shop"
+
+check: install  ## Lint, format, types, and Dagster's own check of the definitions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@mkdir -p $(DE_ASSETS_STATE)
+	@DAGSTER_HOME=$(CURDIR) $(BIN)/dg check defs
+
+format: install  ## Mend what can be mended by itself
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+graph: install  ## Draw docs/img/asset-graph.svg anew
+	@$(BIN)/de-assets graph docs/img/asset-graph.svg
+
+clean:  ## Remove what the demo and the tests left; sources and landing files stay
+	@rm -rf data/lake data/state .coverage .mypy_cache .ruff_cache .hypothesis
