@@ -58,7 +58,7 @@ def _build(settings: Settings) -> dg.Definitions:
     daily = daily_partitions(calendar.start, calendar.end)
     dialects = {name: catalog.dialect(name) for name in SOURCE_TABLES}
     pii_key = settings.pii_key.get_secret_value().encode()
-    all_jobs = jobs(daily)
+    all_jobs = jobs()
     return dg.Definitions(
         assets=[
             *source_specs(catalog),
@@ -72,7 +72,7 @@ def _build(settings: Settings) -> dg.Definitions:
             CRM_SPEC,
         ],
         jobs=all_jobs,
-        schedules=schedules(settings, all_jobs),
+        schedules=schedules(settings, daily, all_jobs),
         sensors=sensors(settings, catalog, daily, all_jobs),
         resources={
             IO_MANAGER: TableIOManager(lake),

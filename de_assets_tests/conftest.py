@@ -18,7 +18,7 @@ _numbers = count()
 def _clean_environment() -> Iterator[None]:
     """Only what a test passes in can carry credentials or settings."""
     with pytest.MonkeyPatch.context() as environment:
-        for name in list(os.environ):
+        for name in list(os.environ):  # noqa: TID251  to take from it
             if name.startswith(STRIPPED):
                 environment.delenv(name)
         # Without credentials boto3 would ask a machine on the network for them.

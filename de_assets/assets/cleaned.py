@@ -107,7 +107,8 @@ def _cleaned_pair(
             )
             started = time.perf_counter()
             arrived = frame.sort("dt", "_source", "_source_row").with_row_index("_row").collect()
-            typed = clean(arrived.lazy(), dialects[source.name]).collect()
+            # In order of arrival, so that the same rows make the same file.
+            typed = clean(arrived.lazy(), dialects[source.name]).sort("_row").collect()
             _count(cleaned, arrived, typed, together)
             typed = typed.filter(~pl.col(IS_DUPLICATE)).drop(IS_DUPLICATE)
             kept, rejected, verdict = _split(cleaned, typed)

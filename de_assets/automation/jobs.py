@@ -8,14 +8,13 @@ TRAIN = "train"
 SCORE = "score_and_write_back"
 
 
-def jobs(daily: dg.DailyPartitionsDefinition) -> list[UnresolvedAssetJobDefinition]:
+def jobs() -> list[UnresolvedAssetJobDefinition]:
     """Ingest a day, train a model, score a day and write back."""
     groups = dg.AssetSelection.groups
     return [
         dg.define_asset_job(
             INGEST,
             selection=groups("raw", "cleaned", "quarantine", "modeled"),
-            partitions_def=daily,
             description="Read what arrived for a day, clean it, and model it.",
             tags={"de_assets/job": INGEST},
         ),
@@ -30,7 +29,6 @@ def jobs(daily: dg.DailyPartitionsDefinition) -> list[UnresolvedAssetJobDefiniti
             selection=dg.AssetSelection.assets("features/contact_features")
             | groups("predictions")
             | groups("reverse_etl"),
-            partitions_def=daily,
             description="Make the day's features, score every contact, and tell the CRM.",
             tags={"de_assets/job": SCORE},
         ),

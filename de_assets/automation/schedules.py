@@ -1,24 +1,25 @@
 """The clock of a working day: ingest, then score and write back; a new candidate every week."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
-from dagster._core.definitions.partitions.partitioned_schedule import (
-    UnresolvedPartitionedAssetScheduleDefinition,
-)
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from de_assets.automation.jobs import INGEST, SCORE, TRAIN
 from de_assets.settings import Settings
 
-INGEST_AT = 2  # o'clock UTC: the day is over everywhere that orders before midnight UTC
-SCORE_AT = 4
+# UTC: by then the day is over everywhere that orders before midnight UTC.
+INGEST_CRON = "0 2 * * *"
+SCORE_CRON = "0 4 * * *"
 TRAIN_CRON = "0 3 * * 1"
 
 
 def schedules(
-    settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
-) -> list[dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition]:
+    settings: Settings,
+    daily: dg.DailyPartitionsDefinition,
+    jobs: Sequence[UnresolvedAssetJobDefinition],
+) -> list[dg.ScheduleDefinition]:
     """Daily ingest and scoring of the day before, weekly training.
 
     They run where somebody relies on them (staging, production) and wait for a click on a
@@ -29,19 +30,16 @@ def schedules(
         dg.DefaultScheduleStatus.STOPPED if settings.is_local else dg.DefaultScheduleStatus.RUNNING
     )
     return [
-        dg.build_schedule_from_partitioned_job(
-            by_name[INGEST],
-            name="ingest_daily",
-            description=f"Ingest yesterday, at {INGEST_AT}:00 UTC.",
-            hour_of_day=INGEST_AT,
-            default_status=status,
+        _yesterday(
+            "ingest_daily", "Ingest yesterday.", INGEST_CRON, by_name[INGEST], daily, status
         ),
-        dg.build_schedule_from_partitioned_job(
+        _yesterday(
+            "score_daily",
+            "Score yesterday and tell the CRM.",
+            SCORE_CRON,
             by_name[SCORE],
-            name="score_daily",
-            description=f"Score yesterday and tell the CRM, at {SCORE_AT}:00 UTC.",
-            hour_of_day=SCORE_AT,
-            default_status=status,
+            daily,
+            status,
         ),
         dg.ScheduleDefinition(
             name="train_weekly",
@@ -52,3 +50,34 @@ def schedules(
             default_status=status,
         ),
     ]
+
+
+def _yesterday(  # noqa: PLR0913  one argument for each fact of the schedule
+    name: str,
+    description: str,
+    cron: str,
+    job: UnresolvedAssetJobDefinition,
+    daily: dg.DailyPartitionsDefinition,
+    status: dg.DefaultScheduleStatus,
+) -> dg.ScheduleDefinition:
+    """A schedule that asks for the day before its tick, as long as the calendar has it."""
+
+    @dg.schedule(
+        name=name,
+        description=description,
+        cron_schedule=cron,
+        job=job,
+        execution_timezone="UTC",
+        default_status=status,
+    )
+    def ask(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        yesterday = (context.scheduled_execution_time - timedelta(days=1)).strftime("%Y-%m-%d")
+        days = daily.get_partition_keys(current_time=context.scheduled_execution_time)
+        if yesterday not in days:
+            return dg.SkipReason(
+                f"{yesterday} is not in the calendar of the sources file, "
+                + (f"whose last day is {days[-1]}." if days else "which has not begun.")
+            )
+        return dg.RunRequest(run_key=f"{name}_{yesterday}", partition_key=yesterday)
+
+    return ask

@@ -6,6 +6,7 @@ verdict (quarantine, a blocked write, a warning) is decided by `assets/publish.p
 
 import copy
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,10 +105,10 @@ def audit(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
     failing: dict[str, pl.Series] = {
         f"{name}.parseable": mask for name, mask in unparsed.items() if mask.any()
     }
-    structural: list[str] = []
-    for error in _errors(contract, body):
+    errors = _errors(contract, body)
+    structural = _structural(error for error in errors if error.check_output is None)
+    for error in errors:
         if error.check_output is None:
-            structural.append(_structural_text(error))
             continue
         column = _column(error)
         mask = ~error.check_output.to_series().fill_null(value=True)
@@ -122,10 +123,12 @@ def audit(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
     key = [c for c in table_info(contract).unique_by if c in body.columns]
     if key and not structural:
         by = [*key, "dt"] if "dt" in frame.columns else key
-        again = frame.select(pl.struct(by).is_duplicated()).to_series()
+        # A row without its key breaks `not_null`; it is not the same as another one without.
+        is_complete = pl.all_horizontal(pl.col(*key).is_not_null())
+        again = frame.select(pl.struct(by).is_duplicated() & is_complete).to_series()
         if again.any():
             failing[_key_name(contract)] = again
-    return Verdict(rules(contract), failing, tuple(structural), frame.height)
+    return Verdict(rules(contract), failing, structural, frame.height)
 
 
 def _errors(contract: type[Contract], body: pl.DataFrame) -> list[pa.errors.SchemaError]:
@@ -170,10 +173,21 @@ def _severity(check: pa.Check) -> Severity:
     return "warn" if check.raise_warning else "error"
 
 
+def _structural(errors: Iterable[pa.errors.SchemaError]) -> tuple[str, ...]:
+    """What is wrong with the frame as a whole. A rule that fails because of it says nothing new."""
+    found = list(errors)
+    causes = [e for e in found if e.reason_code is not SchemaErrorReason.CHECK_ERROR]
+    return tuple(dict.fromkeys(_structural_text(error) for error in causes or found))
+
+
 def _structural_text(error: pa.errors.SchemaError) -> str:
     """Names and types only; Pandera's own text may quote values."""
     column = _column(error)
     reason = error.reason_code.name.lower() if error.reason_code else "schema"
+    if error.reason_code is SchemaErrorReason.CHECK_ERROR:
+        return f"rule cannot be checked: {_check_name(error.check, column)}"
+    if error.reason_code is SchemaErrorReason.COLUMN_NOT_ORDERED:
+        return "columns are not in the declared order"
     if error.reason_code is SchemaErrorReason.WRONG_DATATYPE:
         return f"{column}: {error.check} expected"
     culprit = (

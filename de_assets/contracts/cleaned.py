@@ -10,6 +10,8 @@ from de_assets.contracts.base import Contract, TableInfo, column
 
 # A line of this many units is a data error in any shop; the largest real one seen is 80,995.
 MOST_UNITS = 1_000_000
+# Nor does one unit cost that much in any currency; the sums of amounts are sure to be finite so.
+HIGHEST_PRICE = 1_000_000_000_000
 
 
 class CleanedOrderLines(Contract):
@@ -22,7 +24,9 @@ class CleanedOrderLines(Contract):
     quantity: pl.Float64 = column(
         "Units; negative where they came back", ne=0, ge=-MOST_UNITS, le=MOST_UNITS
     )
-    unit_price: pl.Float64 = column("Price of one unit, in the currency of the sources file", ge=0)
+    unit_price: pl.Float64 = column(
+        "Price of one unit, in the currency of the sources file", ge=0, le=HIGHEST_PRICE
+    )
     ordered_at: pl.Datetime("us") = column("When the order was placed, shop's own clock")
     contact_id: pl.String = column("Who ordered; null for a guest", pii="quasi", nullable=True)
     country: pl.String = column("Where the order goes", pii="quasi", nullable=True)

@@ -12,9 +12,11 @@ class SyncPlan(Contract):
     """The exact changes that a write-back would make, one contact a row."""
 
     contact_id: pl.String = column("Our key of the contact", pii="quasi")
-    crm_id: pl.String = column("The CRM's own key; null if it does not hold it", nullable=True)
+    crm_id: pl.String = column(
+        "The CRM's own key; null if it does not hold it", pii="quasi", nullable=True
+    )
     action: pl.String = column("What would be done", isin=ACTIONS)
-    reason: pl.String = column("Why")
+    reason: pl.String = column("Why that would be done")
     lead_score: pl.String = column("Value to send, as the CRM takes it")
     lead_grade: pl.String = column("Value to send")
     lead_score_reasons: pl.String = column("Value to send; empty clears it")

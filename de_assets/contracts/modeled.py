@@ -16,7 +16,9 @@ class DimContact(Contract):
     is_in_crm: pl.Boolean = column("Whether the CRM holds the contact")
     crm_id: pl.String = column("The CRM's own key", pii="quasi", nullable=True)
     is_company: pl.Boolean = column("Whether the contact is a company", nullable=True)
-    country: pl.String = column("Country: the CRM's, else of the first order", nullable=True)
+    country: pl.String = column(
+        "Country: the CRM's, else of the first order", pii="quasi", nullable=True
+    )
     channel: pl.String = column("Where the contact came from", nullable=True)
     lifecycle_stage: pl.String = column("The CRM's stage", nullable=True)
     created_on: pl.Date = column("Day of the CRM's record", nullable=True)
@@ -112,7 +114,9 @@ class FctOrderLine(Contract):
 class FctSession(Contract):
     """Web sessions: runs of events of one visitor without a long pause."""
 
-    session_id: pl.String = column("The tracker's session, else made from its first event")
+    session_id: pl.String = column(
+        "The tracker's session, else made from who came and when", pii="quasi"
+    )
     contact_id: pl.String = column("Whose session, once known", pii="quasi", nullable=True)
     started_at: pl.Datetime("us") = column("First event, UTC")
     ended_at: pl.Datetime("us") = column("Last event, UTC")

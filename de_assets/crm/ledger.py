@@ -1,7 +1,8 @@
 """The ledger: what the CRM has acknowledged, and nothing that was merely sent.
 
 Each acknowledged batch becomes one journal object before the next batch goes out, so a killed run
-loses no receipt. Journals are folded into one file when a write-back is done.
+loses no receipt. Journals are folded into one file when a write-back is done. What a run that died
+may have sent is in doubt until the CRM answers about it again.
 """
 
 import json
@@ -18,6 +19,7 @@ from de_assets.storage.objects import ObjectStore
 
 LEDGER_KEY = "crm/_ledger/ledger.parquet"
 JOURNAL_PREFIX = "crm/_ledger/journal/"
+INTENT_PREFIX = "crm/_ledger/intent/"
 SCHEMA = pl.Schema(
     {
         "contact_id": pl.String(),
@@ -30,6 +32,7 @@ SCHEMA = pl.Schema(
         "confirmed_for": pl.String(),
     }
 )
+INTENT_SCHEMA = pl.Schema(dict.fromkeys(("contact_id", "_day", "_run"), pl.String()))
 FOLD_ATTEMPTS = 5
 
 
@@ -40,10 +43,41 @@ class Ledger:
         self._objects = objects
 
     def read(self) -> pl.DataFrame:
-        """The newest acknowledged values of each contact, with the columns of `SCHEMA`."""
-        # Journals first: one that is folded and deleted meanwhile is then in the file.
+        """The newest acknowledged values of each contact, with the columns of `SCHEMA`.
+
+        Where a run died before the CRM's answer, nobody knows which values the CRM holds: such a
+        contact has no fingerprint, so that it is sent again, and counts as confirmed for the day
+        of that run, so that nothing older is. If it was never acknowledged, the rest is null.
+        """
+        # In this order: what is folded or settled meanwhile is then in what is read later.
+        intents = self._intents()
         _, journaled = self._journals()
-        return _newest(pl.concat([self._folded()[0], journaled]))
+        return _doubted(_newest(pl.concat([self._folded()[0], journaled])), intents)
+
+    def begin(self, day: date, run_id: str, contact_ids: Sequence[str]) -> None:
+        """Keep whom a run is about to write to, before its first request.
+
+        Args:
+            day: The partition that is written back.
+            run_id: The run.
+            contact_ids: Everybody to whom something will be sent.
+        """
+        key = f"{INTENT_PREFIX}dt={day}/{run_id}.json"
+        contacts = pl.DataFrame({"contact_id": contact_ids}, schema={"contact_id": pl.String})
+        self._write_intent(key, contacts.with_columns(_day=pl.lit(str(day)), _run=pl.lit(run_id)))
+        self.settle(contact_ids, but=key)  # what was in doubt of them before is sent over
+
+    def settle(self, contact_ids: Sequence[str], *, but: str | None = None) -> None:
+        """Of these contacts nothing is in doubt any more, except by the intent `but`."""
+        for info in list(self._objects.list(INTENT_PREFIX)):
+            if info.key == but:
+                continue
+            intent = self._intent(info.key)
+            left = intent.filter(~pl.col("contact_id").is_in(contact_ids))
+            if left.is_empty():
+                self._objects.delete(info.key)
+            elif left.height < intent.height:
+                self._write_intent(info.key, left)
 
     def record(
         self,
@@ -112,6 +146,20 @@ class Ledger:
                 rows.extend(json.loads(self._objects.read(key)[0]))
         return keys, pl.DataFrame(rows, schema=SCHEMA)
 
+    def _intents(self) -> pl.DataFrame:
+        found = [self._intent(info.key) for info in list(self._objects.list(INTENT_PREFIX))]
+        return pl.concat([pl.DataFrame(schema=INTENT_SCHEMA), *found])
+
+    def _intent(self, key: str) -> pl.DataFrame:
+        try:
+            data, _ = self._objects.read(key)
+        except FileNotFoundError:  # settled by another run since it was listed
+            return pl.DataFrame(schema=INTENT_SCHEMA)
+        return pl.read_json(BytesIO(data), schema=INTENT_SCHEMA)
+
+    def _write_intent(self, key: str, rows: pl.DataFrame) -> None:
+        self._objects.write(key, rows.write_json().encode())
+
     def _folded(self) -> tuple[pl.DataFrame, str | None]:
         """The rows of the ledger's file, and its version; None if there is no file yet."""
         try:
@@ -137,4 +185,25 @@ def _confirmed(rows: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
         rows.join(day, on=["contact_id", "fingerprint"], how="left", maintain_order="left")
         .with_columns(confirmed_for=pl.max_horizontal("confirmed_for", "_day"))
         .drop("_day")
+    )
+
+
+def _doubted(rows: pl.DataFrame, intents: pl.DataFrame) -> pl.DataFrame:
+    """The ledger's rows, marked where a run meant to write and has no acknowledgement."""
+    unanswered = intents.join(
+        rows,
+        left_on=["contact_id", "_day", "_run"],
+        right_on=["contact_id", "lead_scored_at", "run_id"],
+        how="anti",
+    )
+    doubts = unanswered.group_by("contact_id").agg(pl.col("_day").max())
+    is_doubted = pl.col("_day").is_not_null()
+    return (
+        rows.join(doubts, on="contact_id", how="full", coalesce=True)
+        .with_columns(
+            fingerprint=pl.when(~is_doubted).then("fingerprint"),
+            confirmed_for=pl.max_horizontal("confirmed_for", "_day"),
+        )
+        .drop("_day")
+        .sort("contact_id")
     )

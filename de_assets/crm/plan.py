@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from de_assets.crm.score_properties import values
+from de_assets.crm.score_properties import SENT, values
 
 Mode = Literal["update_only", "upsert"]
 WRITES = ("create", "update")
@@ -41,7 +41,6 @@ def make_plan(
         "contact_id", crm_id=pl.when("is_in_crm").then("crm_id")
     )
     is_shared = pl.col("crm_id").is_not_null() & (pl.len().over("crm_id") > 1)
-    is_first = pl.col("_fingerprint").is_null()
     decision = (
         pl.when("_is_shared")
         .then(_decide("blocked", "another contact has the same CRM record"))
@@ -53,8 +52,10 @@ def make_plan(
         .then(_decide("skip", "not in the CRM, and write_back.mode is update_only"))
         .when(pl.col("crm_id").is_null())
         .then(_decide("create", "not in the CRM"))
-        .when(is_first)
+        .when(pl.col("_confirmed_for").is_null())
         .then(_decide("update", "first score"))
+        .when(pl.col("_fingerprint").is_null())
+        .then(_decide("update", "a run died before the CRM answered"))
         .when(IS_MOVED)
         .then(_decide("update", "the contact has another CRM record"))
         .otherwise(_decide("update", "the score has changed"))
@@ -67,13 +68,16 @@ def make_plan(
             ledger,
         )
         .with_columns(_decision=decision)
-        .with_columns(
+        .select(
+            "contact_id",
+            "crm_id",
             pl.col("_decision").struct.unnest(),
-            dt=pl.col("lead_scored_at").str.to_date("%Y-%m-%d"),
+            *SENT,
+            "fingerprint",
             old_lead_score="_lead_score",
             old_lead_grade="_lead_grade",
+            dt=pl.col("lead_scored_at").str.to_date("%Y-%m-%d"),
         )
-        .select(pl.exclude("^_.*$"))
         .sort("contact_id")
     )
 

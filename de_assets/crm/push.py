@@ -77,8 +77,12 @@ def push(
     """
     known = ledger.read()
     due = due_rows(plan, known)
-    receipts = [_receipts_of_before(settled_rows(plan, known))]
+    others = plan.join(due, on="contact_id", how="anti")
+    receipts = [_receipts_of_before(settled_rows(others, known))]
     done = requests = 0
+    if not due.is_empty():
+        day = date.fromisoformat(due["lead_scored_at"][0])
+        ledger.begin(day, run_id, due["contact_id"].to_list())
     for batch in _batches_of_one_kind(due, batch_size):
         for answer in _send(client, _changes(batch, run_id)):
             moment = now()
@@ -87,7 +91,7 @@ def push(
             )
             if answer.acknowledged:
                 ledger.record(
-                    date.fromisoformat(batch["lead_scored_at"][0]),
+                    day,
                     run_id,
                     requests,
                     moment,
@@ -98,7 +102,10 @@ def push(
         done += batch.height
         progress(done, due.height)
     ledger.fold(plan)
-    return pl.concat(receipts)
+    sent = pl.concat(receipts)
+    is_answered = pl.col("code").is_null() | (pl.col("code") != NO_ANSWER)
+    ledger.settle(sent.filter(is_answered)["contact_id"].to_list())
+    return sent
 
 
 def reconcile(client: CrmClient, ledger: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -114,7 +121,10 @@ def reconcile(client: CrmClient, ledger: pl.DataFrame, day: date) -> pl.DataFram
         `property_name` "contact" where the contact is gone.
     """
     # Of contacts that became one record in the CRM, it holds the score that was sent last.
-    newest = ledger.sort("confirmed_for", "lead_scored_at", "sent_at").unique("crm_id", keep="last")
+    acknowledged = ledger.drop_nulls("crm_id")
+    newest = acknowledged.sort("confirmed_for", "lead_scored_at", "sent_at").unique(
+        "crm_id", keep="last"
+    )
     differing: list[dict[str, object]] = []
     for batch in newest.sort("contact_id").iter_slices(BATCH_SIZE):
         found = {

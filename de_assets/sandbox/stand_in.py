@@ -6,6 +6,7 @@ Only ever against a CRM on this machine, and only where the sources file asks fo
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from hashlib import sha256
 from ipaddress import ip_address
 from itertools import islice
 from urllib.parse import urlsplit
@@ -123,8 +124,27 @@ def _customers(catalog: SourceCatalog) -> pl.DataFrame:
         .unique("contact_id", keep="first", maintain_order=True)
         .sort("contact_id")
         .with_columns(
-            email=pl.format("customer-{}@example.com", pl.col("contact_id").str.to_lowercase()),
+            email=_emails(),
             first_name=pl.lit("Customer"),
             last_name=pl.col("contact_id"),
         )
     )
+
+
+def _emails() -> pl.Expr:
+    """A valid address for each contact id that no other has; CRMs compare them without case.
+
+    An id that no address can hold, or that differs from another by case alone, is hashed.
+    """
+    name = pl.col("contact_id").str.to_lowercase()
+    is_plain = name.str.contains(r"^[a-z0-9]+([._-][a-z0-9]+)*$") & (name.str.len_chars() <= 40)
+    digest = pl.col("contact_id").map_elements(_digest, return_dtype=pl.String)
+    return (
+        pl.when(is_plain & ~name.is_duplicated())
+        .then(pl.format("customer-{}@example.com", name))
+        .otherwise(pl.format("contact.{}@example.com", digest))
+    )
+
+
+def _digest(contact_id: str) -> str:
+    return sha256(contact_id.encode()).hexdigest()[:24]

@@ -54,7 +54,7 @@ def _frame(contacts: Iterable[Contact], names: Mapping[str, str], day: date) -> 
         {
             **{ours: contact.properties.get(theirs) for ours, theirs in names.items()},
             "crm_id": contact.crm_id,
-            "contact_id": contact.properties.get(names["contact_id"]) or f"crm-{contact.crm_id}",
+            "contact_id": _key(contact, names["contact_id"]),
             "_extra": None,
             "_source": "crm",
             "_source_row": number,
@@ -70,3 +70,8 @@ def _frame(contacts: Iterable[Contact], names: Mapping[str, str], day: date) -> 
         "_batch": pl.String,
     }
     return pl.DataFrame(rows, schema=schema).with_columns(dt=pl.lit(day, pl.Date))
+
+
+def _key(contact: Contact, name: str) -> str:
+    key = contact.properties.get(name) or ""
+    return key if key.strip() else f"crm-{contact.crm_id}"

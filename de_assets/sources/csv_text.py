@@ -13,7 +13,7 @@ from itertools import count
 import polars as pl
 
 from de_assets.errors import UnreadableDeliveryError
-from de_assets.sources.content import UTF8_BOM, unreadable
+from de_assets.sources.content import unreadable
 from de_assets.sources.csv_structure import IrregularError, Records, complete_records
 from de_assets.sources.locations import Delivery
 
@@ -88,19 +88,20 @@ class CsvText:
                 yield self._parsed(regular, wanted)
 
     def _parsed(self, records: Records, wanted: Sequence[int]) -> pl.DataFrame:
-        # Polars would take a first character U+FEFF for a byte order mark, and drop it.
-        if records.has_other_field_count(len(self.names)) or records.content.startswith(UTF8_BOM):
+        if records.has_other_field_count(len(self.names)):
             raise IrregularError
+        # A header of numbers goes first: Polars takes a text that begins with "x^" for zlib's,
+        # drops a first U+FEFF and blank lines before the first record.
+        header = self._separator.join(map(str, range(len(self.names))))
         try:
             frame = pl.read_csv(
-                records.content,
-                has_header=False,
-                columns=list(wanted),
+                header.encode() + b"\n" + records.content,
+                columns=[str(i) for i in wanted],
                 separator=self._separator,
                 infer_schema=False,
                 encoding="utf8",
             )
-        except pl.exceptions.PolarsError:
+        except (pl.exceptions.PolarsError, OSError):
             raise IrregularError from None
         if len(frame) != records.lines or frame.width != len(wanted):
             raise IrregularError

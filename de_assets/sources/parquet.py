@@ -5,7 +5,6 @@ Small objects on S3 come whole in one request, larger ones by ranges. Who uses i
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
@@ -81,19 +80,3 @@ def day_of(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
             value = value.dt.convert_time_zone("UTC")
         return value.dt.date()
     return value.cast(pl.Date)
-
-
-def between(value: pl.Expr, dtype: pl.DataType, first: date, last: date) -> pl.Expr:
-    """Whether a typed moment lies on the days from first to last, so that row groups are pruned."""
-    if not isinstance(dtype, pl.Datetime):
-        return value.is_between(first, last)
-    bounds = [
-        pl.lit(datetime.combine(day, time()), dtype=pl.Datetime(dtype.time_unit))
-        for day in (first, last + timedelta(days=1))
-    ]
-    if dtype.time_zone is not None:
-        bounds = [
-            bound.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
-            for bound in bounds
-        ]
-    return (value >= bounds[0]) & (value < bounds[1])

@@ -25,7 +25,7 @@ from de_assets.sources.csv_text import Chunks, CsvText
 from de_assets.sources.index import IndexedDelivery
 from de_assets.sources.json_lines import JsonLines
 from de_assets.sources.locations import Delivery
-from de_assets.sources.parquet import ROW_NUMBER, ParquetFile, between, day_of
+from de_assets.sources.parquet import ROW_NUMBER, ParquetFile, day_of
 from de_assets.storage.s3 import S3Options
 from de_assets.transforms.dates import DayCensus, to_datetime
 
@@ -80,13 +80,10 @@ class DeliveryReader:
     def _typed_rows(self, entry: IndexedDelivery, days: Collection[date] | None) -> pl.DataFrame:
         file = ParquetFile(entry.delivery, self._s3)
         matches = match_columns(self._table, self._source, file.schema)
+        # Polars passes over row groups by their statistics, through `dt.date()` and `is_in` too.
         keep = None
         if days is not None:
             keep = self._day(entry, matches, file.schema).is_in(list(days))
-            theirs = matches[self._table.day_column or ""]
-            dtype = file.schema[theirs[0]]
-            if len(theirs) == 1 and dtype.is_temporal() and entry.undated_day not in days:
-                keep &= between(pl.col(theirs[0]), dtype, min(days), max(days))
         return file.collect(self._columns(entry, matches, file.schema), keep=keep)
 
     def _columns(self, entry: IndexedDelivery, matches: Matches, schema: Schema) -> list[pl.Expr]:

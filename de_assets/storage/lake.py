@@ -58,23 +58,15 @@ class Lake:
     ) -> Written:
         """Replace a table, or one day of it; a lazy frame is streamed and need not fit in memory.
 
-        On S3 this is one PUT, or one multipart upload, that shows only when it is complete; the
-        parts that a killed upload leaves are for the bucket's lifecycle rule to remove.
+        The file is made and counted on the local disk and put in place when it is whole, on S3 too:
+        Polars' own sink to S3 publishes what it has when the frame breaks off in mid-stream.
 
         Raises:
             StorageError: the file holds another number of rows than were written, and the old one
                 stays; or the bucket does not exist.
         """
-        key = _key(table, day)
-        if not isinstance(self.objects, LocalStore):
-            try:
-                return _sink(frame.lazy(), self.objects.url(key), self._storage_options)
-            except FileNotFoundError:
-                # Polars' word for a missing bucket, and for a missing file that the frame reads.
-                next(self.objects.list(key), None)
-                raise
-        with self.objects.replacing(key) as temporary:
-            written = _sink(frame.lazy(), str(temporary), None)
+        with self.objects.replacing(_key(table, day)) as temporary:
+            written = _sink(frame.lazy(), temporary)
             expected = frame.height if isinstance(frame, pl.DataFrame) else written.rows
             self._verify(temporary, expected, table)
             return written
@@ -141,15 +133,14 @@ def _key(table: str, day: date | None) -> str:
     return f"{table}/{FILE_NAME}" if day is None else f"{table}/dt={day}/{FILE_NAME}"
 
 
-def _sink(frame: pl.LazyFrame, url: str, storage_options: dict[str, str] | None) -> Written:
+def _sink(frame: pl.LazyFrame, path: Path) -> Written:
     """Stream into one file; the sink itself tells how many rows and bytes it wrote."""
     files: list[Written] = []
     frame.sink_parquet(
-        url,
+        path,
         compression="zstd",
         compression_level=COMPRESSION_LEVEL,
         statistics=True,
-        storage_options=storage_options,
         sinked_paths_callback=lambda sunk: files.extend(
             Written(path.num_rows, path.num_bytes) for path in sunk.paths
         ),

@@ -46,8 +46,8 @@ class ModelRegistry:
         Returns:
             The manifest.
         """
-        import skops.io
         import sklearn
+        import skops.io
 
         manifest: dict[str, Any] = {
             "name": MODEL_NAME,

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 
 from de_assets.errors import PreconditionFailedError, StorageError
@@ -53,6 +54,12 @@ class ObjectStore(Protocol):
             PreconditionFailedError: it exists although `if_absent`, or is not `if_match`.
         """
 
+    def replacing(self, key: str) -> AbstractContextManager[Path]:
+        """A local temporary file for the body to fill, which then becomes the object, whole.
+
+        If the body raises, the object stays as it was.
+        """
+
     def delete(self, key: str) -> None:
         """Remove the object; none is no error."""
 
@@ -84,7 +91,7 @@ class LocalStore:
             for name in names:
                 path = Path(folder, name)
                 key = path.relative_to(self._directory).as_posix()
-                if key.startswith(prefix) and not key.startswith(f"{UNFINISHED}/"):
+                if key.startswith(prefix) and f"/{UNFINISHED}/" not in f"/{key}":
                     found.append((key, path))
         for key, path in sorted(found):
             with suppress(FileNotFoundError):  # removed by its owner since the walk
@@ -119,7 +126,7 @@ class LocalStore:
         return _digest(data)
 
     def replacing(self, key: str) -> AbstractContextManager[Path]:
-        """A temporary file for the body to fill, which then becomes the object, whole."""
+        """A temporary file on the same file system; what killed writers left is removed."""
         return replacing(self._directory / key, self._directory / UNFINISHED)
 
     def delete(self, key: str) -> None:
@@ -198,6 +205,19 @@ class S3Store:
                     raise _lost(self.url(key)) from None
                 raise
         return str(answer["ETag"].strip('"'))
+
+    @contextmanager
+    def replacing(self, key: str) -> Iterator[Path]:
+        """A file in the machine's directory for temporary files, uploaded at the end.
+
+        The upload is one PUT, or parts that S3 shows when the last has come. What a killed process
+        leaves, its file and such parts, the operating system and a lifecycle rule of the bucket
+        remove.
+        """
+        with NamedTemporaryFile(prefix="de-assets-") as file:
+            yield Path(file.name)
+            with self._bucket_needed(), Path(file.name).open("rb") as content:
+                self._s3.client.upload_fileobj(content, self._bucket, self._key(key))
 
     def delete(self, key: str) -> None:
         """Remove the object."""

@@ -42,6 +42,8 @@ class S3Options:
         options = {"aws_region": self._settings.region}
         if self._settings.endpoint_url:
             options["aws_endpoint_url"] = self._settings.endpoint_url
+            # The environment's variable of this name would win over the option above.
+            options["aws_endpoint_url_s3"] = self._settings.endpoint_url
             options["aws_virtual_hosted_style_request"] = "false"
             if self._settings.endpoint_url.startswith("http://"):
                 options["aws_allow_http"] = "true"

@@ -8,12 +8,14 @@ and `_row`. Which rows keep the contract is not decided here.
 from collections.abc import Callable
 
 import polars as pl
+import polars.selectors as cs
 
 from de_assets.transforms.dates import DEFAULT_FORMATS, to_datetime, to_datetime_on_day
 from de_assets.transforms.deduplicate import mark_outdated, mark_redelivered
 from de_assets.transforms.tokens import tokenise
 from de_assets.transforms.typing import (
     Dialect,
+    present,
     to_code,
     to_identifier,
     to_label,
@@ -30,7 +32,7 @@ def clean_order_lines(raw: pl.LazyFrame, dialect: Dialect) -> pl.LazyFrame:
     quantity = to_number("quantity", dialect)
     unit_price = to_number("unit_price", dialect)
     ordered_at = _moment_of_the_day("ordered_at", dialect)
-    typed = raw.select(
+    typed = _without_nan(raw).select(
         to_identifier("order_id", dialect),
         to_code("product_id", dialect),
         to_text("description", dialect),
@@ -86,7 +88,7 @@ def clean_events(raw: pl.LazyFrame, dialect: Dialect) -> pl.LazyFrame:
         to_code("product_id", dialect),
         to_label("channel", dialect),
     ]
-    typed = raw.select(
+    typed = _without_nan(raw).select(
         *columns,
         unparsed("occurred_at", occurred_at, dialect),
         _unreadable_text(dialect, occurred_at=occurred_at),
@@ -106,7 +108,7 @@ def clean_products(raw: pl.LazyFrame, dialect: Dialect) -> pl.LazyFrame:
     """Delivered catalogue rows to one row a product, the last one delivered."""
     unit_price = to_number("unit_price", dialect)
     return mark_outdated(
-        raw.select(
+        _without_nan(raw).select(
             to_code("product_id", dialect),
             to_text("name", dialect),
             to_text("category", dialect),
@@ -124,7 +126,7 @@ def clean_contacts(raw: pl.LazyFrame, dialect: Dialect, *, pii_key: bytes) -> pl
     has_name = pl.any_horizontal(
         to_text("first_name", dialect).is_not_null(), to_text("last_name", dialect).is_not_null()
     )
-    typed = raw.select(
+    typed = _without_nan(raw).select(
         to_identifier("contact_id", dialect),
         to_identifier("crm_id", dialect),
         _token(to_text("email", dialect), pii_key).alias("email_token"),
@@ -151,21 +153,19 @@ def clean_contacts(raw: pl.LazyFrame, dialect: Dialect, *, pii_key: bytes) -> pl
 
 
 def _moment(name: str, dialect: Dialect) -> pl.Expr:
-    return to_datetime(_present(name, dialect), dialect.datetime_formats or DEFAULT_FORMATS)
+    return to_datetime(present(name, dialect), dialect.datetime_formats or DEFAULT_FORMATS)
 
 
 def _moment_of_the_day(name: str, dialect: Dialect) -> pl.Expr:
     """The moment that put a row into its day; the day tells 10/2 in October from February."""
     if dialect.datetime_formats:
         return _moment(name, dialect)
-    return to_datetime_on_day(_present(name, dialect), pl.col("dt"))
+    return to_datetime_on_day(present(name, dialect), pl.col("dt"))
 
 
-def _present(name: str, dialect: Dialect) -> pl.Expr:
-    """The column as it is typed, without the declared null values."""
-    if not dialect.null_values:
-        return pl.col(name)
-    return pl.when(to_text(name, dialect).is_not_null()).then(pl.col(name))
+def _without_nan(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """NaN is how a typed file without nulls says that there is nothing; as text it is a name."""
+    return raw.with_columns(cs.float().fill_nan(None))
 
 
 def _arrival() -> list[pl.Expr]:

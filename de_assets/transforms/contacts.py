@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from de_assets.transforms.orders import is_purchase
+from de_assets.transforms.typing import exact_sum
 
 CRM_ATTRIBUTES = (
     "is_in_crm",
@@ -24,7 +25,8 @@ def track_contacts(
 
     A contact begins with its first trace. A version begins on the day on which changed values were
     first seen; the CRM's first values are taken to hold since it made the record. Reading unchanged
-    values again makes no version, so our own write-back is no change.
+    values again makes no version, so our own write-back is no change. The country of a first order
+    is known from that day on: any earlier it would tell a model that an order is to come.
 
     Args:
         contacts: `cleaned/contacts` of all days, with `dt`.
@@ -67,14 +69,23 @@ def track_contacts(
             created_on=pl.lit(None, pl.Date),
         )
     )
+    stated = pl.concat([before_record, records])
+    ordered_from = (
+        traces.filter(pl.col("first_country").is_not_null())
+        .select("contact_id", _since="first_country_on")
+        .join(stated, on=["contact_id", "_since"], how="anti")
+    )
+    as_stated = pl.when("_is_stated").then(pl.struct(CRM_ATTRIBUTES))
+    is_country_known = pl.col("first_country_on") <= pl.col("_since")
     versions = (
-        pl.concat([before_record, records])
-        .join(
-            traces.select("contact_id", "first_trace_on", "first_country"),
-            on="contact_id",
-            how="left",
+        pl.concat([stated.with_columns(_is_stated=True), ordered_from], how="diagonal")
+        .sort("contact_id", "_since")
+        .select("contact_id", "_since", _stated=as_stated.forward_fill().over("contact_id"))
+        .unnest("_stated")
+        .join(traces, on="contact_id", how="left")
+        .with_columns(
+            country=pl.coalesce("country", pl.when(is_country_known).then("first_country"))
         )
-        .with_columns(country=pl.coalesce("country", "first_country"))
         .sort("contact_id", "_since")
         .filter(_is_changed(CRM_ATTRIBUTES))
     )
@@ -99,17 +110,18 @@ def track_contacts(
 
 
 def _first_traces(order_lines: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
-    """First day of any order line or event of each contact, and the first country ordered from."""
+    """First day of any order line or event of each contact; the first country ordered from."""
     ordered = order_lines.select("contact_id", "dt", "country", "ordered_at")
     visited = events.select(
         "contact_id", "dt", pl.lit(None, pl.String).alias("country"), ordered_at="occurred_at"
     )
-    first = pl.col("country").sort_by("ordered_at").drop_nulls().first()
+    first = pl.col("country").sort_by("ordered_at", "country").drop_nulls().first()
+    first_on = pl.col("dt").filter(pl.col("country").is_not_null()).min()
     return (
         pl.concat([ordered, visited])
         .filter(pl.col("contact_id").is_not_null())
         .group_by("contact_id")
-        .agg(first_trace_on=pl.col("dt").min(), first_country=first)
+        .agg(first_trace_on=pl.col("dt").min(), first_country=first, first_country_on=first_on)
     )
 
 
@@ -138,11 +150,11 @@ def roll_up_contacts(order_lines: pl.LazyFrame, sessions: pl.LazyFrame) -> pl.La
         .agg(
             orders=pl.col("order_id").filter(is_purchase()).n_unique(),
             order_lines=is_purchase().sum(),
-            units=pl.col("quantity").filter(is_purchase()).sum(),
+            units=exact_sum(pl.col("quantity").filter(is_purchase())),
             products=pl.col("product_id").filter(is_purchase()).n_unique(),
-            revenue=pl.col("revenue").filter(is_purchase()).sum(),
+            revenue=exact_sum(pl.col("revenue").filter(is_purchase())),
             cancelled_lines=pl.col("is_cancellation").sum(),
-            cancelled_revenue=-pl.col("revenue").filter("is_cancellation").sum(),
+            cancelled_revenue=exact_sum(-pl.col("revenue").filter("is_cancellation")),
         )
     )
     visited = (
@@ -173,7 +185,7 @@ def roll_up_contacts(order_lines: pl.LazyFrame, sessions: pl.LazyFrame) -> pl.La
     return (
         bought.join(visited, on=["dt", "contact_id"], how="full", coalesce=True)
         .with_columns(
-            pl.col(*sums).fill_null(0.0) + 0.0,  # the sum of nothing taken back is 0, not -0
+            pl.col(*sums).fill_null(0.0),
             pl.col(*counts).fill_null(0).cast(pl.UInt32),
         )
         .sort("dt", "contact_id")

@@ -9,10 +9,13 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from de_assets.transforms.typing import exact_sum
+
 # Older activity is forgotten, so that a day costs the same however long the history grows.
 HISTORY_DAYS = 730
 YEAR_DAYS = 365
 SEASON_WINDOW_DAYS = 30
+AMOUNTS = ("revenue", "cancelled_revenue")
 COUNTS = "^(orders|revenue|products|cancelled|sessions|views|carts|email|forms)_.*$"
 
 
@@ -84,7 +87,7 @@ def _activity() -> list[pl.Expr]:
         "revenue_365d": _within(365, "revenue"),
         "order_value_mean": (
             pl.when(pl.col("orders").sum() > 0).then(
-                pl.col("revenue").sum() / pl.col("orders").sum()
+                exact_sum(pl.col("revenue")) / pl.col("orders").sum()
             )
         ),
         "products_365d": _within(365, "products"),
@@ -108,7 +111,8 @@ def _activity() -> list[pl.Expr]:
 
 def _within(days: int, name: str) -> pl.Expr:
     """Sum over the last `days` days, the day itself included."""
-    return pl.col(name).filter(pl.col("_age") < days).sum()
+    recent = pl.col(name).filter(pl.col("_age") < days)
+    return exact_sum(recent) if name in AMOUNTS else recent.sum()
 
 
 def _season_angle(as_of: date) -> float:

@@ -16,10 +16,15 @@ def join_latest_before(
 
     Args:
         left: Any frame with `on` and `by`, none of them null.
-        right: Likewise; its other columns come into the result, null where nothing matches.
+        right: Likewise; its other columns come into the result, null where nothing matches. Of
+            rows equal in `on` and `by` the last one counts.
         on: Column that orders both sides (Date or Datetime).
         by: Columns that must be equal.
     """
     return left.sort(on).join_asof(
-        right.sort(on), on=on, by=list(by), strategy="backward", check_sortedness=False
+        right.sort(on, maintain_order=True),
+        on=on,
+        by=list(by),
+        strategy="backward",
+        check_sortedness=False,
     )

@@ -17,6 +17,7 @@ from de_assets.contracts.features import features
 
 SEED = 20
 CATEGORIES = ("country", "channel")
+MOST_LEVELS = 200  # of a category; the rare rest counts as unknown
 # Below these a metric is a matter of luck: its standard error exceeds the differences that matter.
 LEAST_POSITIVES = {"train": 50, "calibrate": 10, "test": 10}
 # Within these a candidate may be worse by chance; newer data are worth more than that.
@@ -80,11 +81,12 @@ def fit(training_set: pl.DataFrame, horizon_days: int) -> LeadModel | NotEnoughE
     parts = {
         str(key[0]): part for key, part in training_set.partition_by("split", as_dict=True).items()
     }
-    levels = {
-        name: parts["train"][name].drop_nulls().value_counts(sort=True)[name].head(200).to_list()
-        for name in CATEGORIES
-    }
+    levels = {name: _levels(parts["train"][name]) for name in CATEGORIES}
     names = _telling(parts["train"])
+    if not names:
+        return NotEnoughEvidence(
+            f"no feature differs among the {parts['train'].height:,} rows of train", horizon_days
+        )
     inputs = {part: matrix(rows, names, levels) for part, rows in parts.items()}
     labels = {part: rows["is_ordering"].to_numpy() for part, rows in parts.items()}
     estimator = _fit_estimator(inputs, labels)
@@ -212,6 +214,13 @@ def _telling(rows: pl.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in features() if rows[name].drop_nulls().n_unique() > 1)
 
 
+def _levels(values: pl.Series) -> list[str]:
+    """The commonest values first; of equally common ones the first in the alphabet."""
+    counts = values.drop_nulls().value_counts(name="rows")
+    ranked = counts.sort("rows", values.name, descending=[True, False])
+    return ranked[values.name].head(MOST_LEVELS).to_list()
+
+
 def _what_is_lacking(training_set: pl.DataFrame) -> str:
     """In words with numbers, or nothing."""
     lacking = []
@@ -228,11 +237,14 @@ def _what_is_lacking(training_set: pl.DataFrame) -> str:
 
 
 def _reference(inputs: np.ndarray[Any, Any], names: tuple[str, ...]) -> dict[str, float]:
-    """The median of each feature, or NaN where more than half have none."""
+    """The median of each feature, of a category the commonest; NaN where more than half lack it."""
     present = np.isfinite(inputs).mean(axis=0) > 0.5
-    return {
-        name: float(np.nanmedian(inputs[:, place])) if present[place] else float("nan")
+    typical = {
+        name: 0.0 if name in CATEGORIES else float(np.nanmedian(inputs[:, place]))
         for place, name in enumerate(names)
+    }
+    return {
+        name: typical[name] if present[place] else float("nan") for place, name in enumerate(names)
     }
 
 

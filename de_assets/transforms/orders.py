@@ -11,8 +11,9 @@ CANCELLATION_LOOK_BACK_DAYS = 400
 def match_cancellations(order_lines: pl.LazyFrame) -> pl.LazyFrame:
     """Order lines to facts with revenue; each cancellation with the purchase that it takes back.
 
-    That is the latest earlier purchase of the same product by the same contact; a cancellation of a
-    guest, or of something bought before the look-back, matches nothing.
+    That is the latest earlier purchase of the same product by the same contact (of several at one
+    moment, the one with the last order number); a cancellation of a guest, or of something bought
+    before the look-back, matches nothing.
 
     Args:
         order_lines: `cleaned/order_lines` of the days in question and of
@@ -23,25 +24,34 @@ def match_cancellations(order_lines: pl.LazyFrame) -> pl.LazyFrame:
     """
     facts = order_lines.with_columns(revenue=pl.col("quantity") * pl.col("unit_price"))
     is_matchable = pl.col("is_cancellation") & pl.col("contact_id").is_not_null()
-    purchases = facts.filter(is_purchase(), pl.col("contact_id").is_not_null()).select(
-        "contact_id",
-        "product_id",
-        "ordered_at",
-        cancelled_order_id="order_id",
-        _purchased_at="ordered_at",
+    purchases = (
+        facts.filter(is_purchase(), pl.col("contact_id").is_not_null())
+        .sort("order_id")
+        .select(
+            "contact_id",
+            "product_id",
+            "ordered_at",
+            cancelled_order_id="order_id",
+            _purchased_at="ordered_at",
+            _purchased_on="dt",
+        )
     )
+    # A pass of many days reads further back than its last day may look.
+    is_in_reach = (
+        pl.col("dt") - pl.col("_purchased_on")
+    ).dt.total_days() <= CANCELLATION_LOOK_BACK_DAYS
+    lag = (pl.col("ordered_at") - pl.col("_purchased_at")).dt.total_days().cast(pl.Int32)
     matched = join_latest_before(
         facts.filter(is_matchable), purchases, on="ordered_at", by=["contact_id", "product_id"]
     ).with_columns(
-        cancellation_lag_days=(pl.col("ordered_at") - pl.col("_purchased_at"))
-        .dt.total_days()
-        .cast(pl.Int32)
+        cancelled_order_id=pl.when(is_in_reach).then("cancelled_order_id"),
+        cancellation_lag_days=pl.when(is_in_reach).then(lag),
     )
     rest = facts.filter(~is_matchable).with_columns(
         cancelled_order_id=pl.lit(None, pl.String), cancellation_lag_days=pl.lit(None, pl.Int32)
     )
     return (
-        pl.concat([matched.drop("_purchased_at"), rest], how="diagonal")
+        pl.concat([matched.drop("_purchased_at", "_purchased_on"), rest], how="diagonal")
         .drop("description", "country")
         .sort("ordered_at", "order_id", "product_id", "line_number")
     )

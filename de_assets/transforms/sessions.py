@@ -20,7 +20,10 @@ def make_sessions(events: pl.LazyFrame) -> pl.LazyFrame:
     Returns:
         `modeled/fct_session` with `dt`.
     """
-    who = pl.coalesce("contact_id", "visitor_id", "session_id")
+    # With its kind: contact 17850 is nobody's visitor 17850.
+    who = pl.coalesce(
+        pl.lit(f"{kind}:") + pl.col(f"{kind}_id") for kind in ("contact", "visitor", "session")
+    )
     pause = pl.col("occurred_at").diff().over(["dt", "_who"]).fill_null(SESSION_PAUSE * 2)
     started_at = (
         pl.when(pause > SESSION_PAUSE).then("occurred_at").forward_fill().over(["dt", "_who"])
@@ -33,6 +36,8 @@ def make_sessions(events: pl.LazyFrame) -> pl.LazyFrame:
         .sort("dt", "_who", "occurred_at", "event_type", "product_id")
         .with_columns(_started_at=started_at)
         .with_columns(session_id=pl.coalesce(pl.col("session_id"), made_id))
+        # A tracker's session may go from a visitor to a contact: time decides what came first.
+        .sort("dt", "occurred_at", "_who", "event_type", "product_id", "channel")
         .group_by("dt", "session_id")
         .agg(
             contact_id=pl.col("contact_id").drop_nulls().first(),

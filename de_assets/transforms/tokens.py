@@ -23,6 +23,7 @@ def tokenise(values: pl.Series, key: bytes) -> pl.Series:
 def normalise(value: str) -> str:
     """One writing for all of an identifier: no case, no blanks, and of a phone its digits alone."""
     text = value.strip().casefold()
+    text = re.sub(r"^([0-9]+)\.0+$", r"\1", text)  # a phone that went through a spreadsheet
     digits = re.sub(r"[^0-9]", "", text)
     return digits if len(digits) >= 6 and re.fullmatch(r"[0-9 ()+./-]+", text) else text
 

@@ -4,11 +4,21 @@ A cast never fails a row by itself: what cannot be read becomes null, and `unpar
 was not null before. Dates are in `dates.py`.
 """
 
+import re
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 UNPARSED = "_unparsed_"
+# Of ISO 4217, those that prices are written in. Any three letters would not do: "2 DOZ" is not 2.
+CURRENCIES = (
+    "AED|ARS|AUD|BGN|BHD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JOD|"
+    "JPY|KES|KRW|KWD|MAD|MXN|MYR|NGN|NOK|NZD|OMR|PEN|PHP|PKR|PLN|QAR|RON|RSD|RUB|SAR|SEK|SGD|THB|"
+    "TND|TRY|TWD|UAH|USD|UYU|VND|ZAR"
+)
+# Amounts to a millionth of the currency, in whole numbers.
+AMOUNT = pl.Decimal(38, 6)
 
 
 @dataclass(frozen=True)
@@ -52,18 +62,53 @@ def to_label(name: str, dialect: Dialect) -> pl.Expr:
     return to_text(name, dialect).str.to_lowercase()
 
 
+def present(name: str, dialect: Dialect) -> pl.Expr:
+    """The column with the type that it arrived in, without the declared null values."""
+    if not dialect.null_values:
+        return pl.col(name)
+    return pl.when(to_text(name, dialect).is_not_null()).then(pl.col(name))
+
+
 def to_number(name: str, dialect: Dialect) -> pl.Expr:
-    """A number (Float64) from text such as "1.234,50 EUR" or "£2.55"; null where it is none."""
-    text = to_text(name, dialect).str.replace_all(r"[\s\u00a0\p{Sc}']|(?i:[a-z]{3}$)", "")
-    if dialect.thousands:
-        text = text.str.replace_all(dialect.thousands, "", literal=True)
-    if dialect.decimal != ".":
-        # A dot that is neither declared as thousands nor as decimal makes the number unreadable.
-        text = pl.when(~text.str.contains(".", literal=True)).then(
-            text.str.replace(dialect.decimal, ".", literal=True)
-        )
-    number = text.cast(pl.Float64, strict=False)
+    """A number (Float64) from text such as "1.234,50 EUR" or "£2.55"; null where it is none.
+
+    Digits between separators must stand in groups as thousands do: where the dialect says that the
+    dot groups them, "2.55" is no number, rather than 255. Typed numbers stay what they are.
+    """
+    number = present(name, dialect).map_batches(
+        partial(_numbers, dialect=dialect), return_dtype=pl.Float64, is_elementwise=True
+    )
     return pl.when(number.is_finite()).then(number).alias(name)
+
+
+def exact_sum(amounts: pl.Expr) -> pl.Expr:
+    """A sum (Float64, to a millionth) that is the same whatever the order of the rows.
+
+    The sum of floats is not: its last bits depend on row order and on the number of cores, and
+    with them would the digest that names a model.
+    """
+    return amounts.cast(AMOUNT).sum().cast(pl.Float64)
+
+
+def _numbers(values: pl.Series, dialect: Dialect) -> pl.Series:
+    if values.dtype.is_numeric():
+        return values.cast(pl.Float64)
+    text = values.cast(pl.String).str.strip_chars()
+    if dialect.decimal == ".":
+        plain = text.cast(pl.Float64, strict=False)
+        if plain.null_count() == text.null_count():
+            return plain
+    mark = re.escape(dialect.decimal)
+    group = rf"[\s'\u{{2019}}{re.escape(dialect.thousands or '')}]"
+    whole = rf"[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}"
+    number = rf"^[+-]?(?:{whole})?(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?$"
+    if not text.str.contains(number).all():
+        currency = rf"(?:\p{{Sc}}|(?i:{CURRENCIES}))?"
+        text = text.str.replace(rf"\s*{currency}$", "")
+        text = text.str.replace(rf"^([+-]?)\s*{currency}\s*", "${1}")
+        text = text.set(~text.str.contains(number), None)
+    text = text.str.replace_all(group, "").str.replace(dialect.decimal, ".", literal=True)
+    return text.cast(pl.Float64, strict=False)
 
 
 def unparsed(name: str, typed: pl.Expr, dialect: Dialect) -> pl.Expr:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from de_assets.sources import csv_text
+from de_assets.sources.csv_structure import IrregularError
 from de_assets.sources.csv_text import CsvText
 from de_assets_tests.sources.landing import (
     HEADER,
@@ -23,7 +24,7 @@ from de_assets_tests.sources.landing import (
 
 CELLS = st.text(
     st.one_of(
-        st.sampled_from('",;\t\n\r |x\ufeff'),
+        st.sampled_from('",;\t\n\r |x^\x01\ufeff'),
         st.characters(exclude_characters="\0", exclude_categories=("Cs",)),
     ),
     max_size=6,
@@ -304,11 +305,37 @@ def test_a_quote_that_swallows_the_file_is_a_problem(landing):
     assert "longer than 131,072 characters" in landing.problem()
 
 
-def test_a_record_of_megabytes_does_not_escape_the_check(landing, monkeypatch):
+def test_a_record_without_end_is_given_up_before_the_whole_file_is_held(landing, monkeypatch):
     monkeypatch.setattr("de_assets.sources.csv_structure._LONGEST_RECORD_BYTES", 10)
-    landing.drop("a.csv", csv_of(line("A1")))
+    text = text_of(b"a,b\n1,x\n", landing)
+    pieces = iter([b"a,b\n1,", b'"x\n', *[b"y\n"] * 100])
+    text._chunks = lambda: pieces
 
-    assert ids(landing.rows()) == ["A1"]
+    with pytest.raises(IrregularError):
+        list(text._regular([0]))
+
+    assert len(list(pieces)) > 90
+
+
+def test_a_piece_of_which_polars_makes_other_rows_is_read_row_by_row(landing, monkeypatch):
+    text = text_of(b"a,b\n1,x\n2,y\n", landing)
+    read_csv = pl.read_csv
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pl, "read_csv", lambda *a, **options: read_csv(*a, **options)[1:])
+        rows = rows_of(text)
+
+    assert rows == [["1", "x"], ["2", "y"]]
+
+
+@pytest.mark.parametrize("start", ["x^6", "x^2", "x\x01", "PAR1", "\ufeff", "#", "0", '""'])
+def test_cells_that_look_like_the_beginning_of_another_format_are_text(landing, start):
+    content = f"a,b\n{start},1\n".encode()
+    text = text_of(content, landing)
+    text._chunks = lambda: iter([content[:4], content[4:]])
+
+    assert rows_of(text) == [["" if start == '""' else start, "1"]]
+    assert list(text._regular([0]))  # as Polars reads it
 
 
 def test_a_byte_order_mark_inside_the_text_is_a_character_of_its_cell(landing):

@@ -1,5 +1,6 @@
 """Which days a delivery holds, what happens to rows without one, and what the calendar leaves."""
 
+import os
 from datetime import date
 
 import pytest
@@ -61,8 +62,6 @@ def test_only_deliveries_that_hold_a_day_are_opened(landing):
     source.index()
     status = other.stat()
     other.write_bytes(b"\xff" * status.st_size)  # whoever opens it fails
-    import os
-
     os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     assert ids(source.read([MONDAY])) == ["A1"]

@@ -1,11 +1,13 @@
 """Parquet keeps its types, is pruned to the days that are asked for, and is whole or a problem."""
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
 import pytest
 
+from de_assets.errors import UnreadableDeliveryError
 from de_assets_tests.sources.landing import MONDAY, TUESDAY, WEDNESDAY, Landing, csv_of, ids, line
 
 
@@ -74,24 +76,42 @@ def test_a_moment_with_time_zone_belongs_to_its_day_in_utc(landing, unit):
     assert landing.source().read([MONDAY]).is_empty()
 
 
+def microseconds(day: date) -> bytes:
+    moment = at(day).replace(tzinfo=UTC)
+    return (int(moment.timestamp()) * 1_000_000).to_bytes(8, "little")
+
+
 def test_only_the_row_groups_of_the_days_are_read(landing):
+    days = [at(MONDAY + timedelta(days=i // 100)) for i in range(300)]
+    path = landing.path / "orders.parquet"
+    orders(days).write_parquet(path, row_group_size=100, compression="uncompressed")
+    source = landing.source()
+    source.index()
+    # In the third row group, but not in the footer's statistics, Wednesday becomes Tuesday.
+    whole = path.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    moved = whole[:footer].replace(microseconds(WEDNESDAY), microseconds(TUESDAY))
+    assert moved != whole[:footer]
+    status = path.stat()
+    path.write_bytes(moved + whole[footer:])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    assert ids(source.read([TUESDAY])) == [f"A{i}" for i in range(100, 200)]
+
+
+def test_damage_that_the_index_did_not_see_stops_the_reading_of_its_day(landing):
     days = [at(MONDAY + timedelta(days=i // 100)) for i in range(300)]
     path = landing.path / "orders.parquet"
     frame = orders(days, description=["x" * 40 + str(i) for i in range(300)])
     frame.write_parquet(path, row_group_size=100, compression="uncompressed")
     source = landing.source()
     source.index()
-    whole = path.read_bytes()
-    damaged = whole.replace(b"x" * 40 + b"250", b"\xff" * 43)  # in the third row group only
-    assert damaged != whole
     status = path.stat()
-    path.write_bytes(damaged)
-    import os
-
+    path.write_bytes(path.read_bytes().replace(b"x" * 40 + b"250", b"\xff" * 43))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     assert len(source.read([TUESDAY])) == 100
-    with pytest.raises(Exception, match="damaged"):
+    with pytest.raises(UnreadableDeliveryError, match="damaged"):
         source.read([WEDNESDAY])
 
 

@@ -225,8 +225,9 @@ def test_the_network_is_not_taken_for_a_property_of_a_parquet_object(
     monkeypatch.setattr("de_assets.sources.parquet._WHOLE_BYTES", 0)
     put("orders/a.parquet", parquet(orders([at(MONDAY)]), tmp_path))
     orders_source = source()
-    orders_source._reader._s3.polars["aws_endpoint_url"] = "http://127.0.0.1:1"
-    orders_source._reader._s3.polars["max_retries"] = 0
+    nowhere = "http://127.0.0.1:1"
+    polars_options = orders_source._reader._s3.polars
+    polars_options.update(aws_endpoint_url=nowhere, aws_endpoint_url_s3=nowhere, max_retries=0)
 
     with pytest.raises((OSError, pl.exceptions.ComputeError)):
         orders_source.index()
