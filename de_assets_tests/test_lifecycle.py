@@ -96,7 +96,12 @@ def test_every_arrived_row_is_cleaned_quarantined_or_a_duplicate_on_every_day(re
 
 def test_every_day_of_the_calendar_has_a_partition_even_without_a_file(report, world, lake):
     days = (world.end - world.company.start).days + 1
-    for key in ("raw/order_lines", "cleaned/events", "quarantine/contacts", "modeled/contact_daily"):
+    for key in (
+        "raw/order_lines",
+        "cleaned/events",
+        "quarantine/contacts",
+        "modeled/contact_daily",
+    ):
         assert len(list((lake / key).glob("dt=*/part-0.parquet"))) == days, key
 
 
@@ -104,8 +109,10 @@ def test_the_model_is_better_than_a_guess_and_tested_after_all_its_training(repo
     model = report.to_json()["model"]
     assert model["auc"] > 0.65
     assert model["brier"] < model["brier_no_skill"]
-    parts = table(lake, "features/training_set").group_by("split").agg(
-        pl.col("as_of").min().alias("first"), pl.col("as_of").max().alias("last")
+    parts = (
+        table(lake, "features/training_set")
+        .group_by("split")
+        .agg(pl.col("as_of").min().alias("first"), pl.col("as_of").max().alias("last"))
     )
     parts = {row["split"]: row for row in parts.iter_rows(named=True)}
     assert (parts["calibrate"]["first"] - parts["train"]["last"]).days >= model["horizon_days"]
@@ -151,9 +158,7 @@ def test_a_second_run_changes_no_table_but_raw_and_sends_nothing(report, world, 
 
 
 @pytest.mark.slow
-def test_the_same_run_on_s3_gives_equal_tables(
-    world, s3_server, s3_options, s3_lake_uri, tmp_path
-):
+def test_the_same_run_on_s3_gives_equal_tables(world, s3_server, s3_options, s3_lake_uri, tmp_path):
     here = world.run(str(tmp_path), days=30)
     there = world.run(s3_lake_uri, days=30, s3=s3_server)
     assert not here.is_failed

@@ -124,7 +124,7 @@ def _cleaned_pair(
         yield rejects.output("quarantine")
         yield from cleaned.check_results()
         yield cleaned.conservation_result()
-        cleaned.raise_if_blocked()
+        yield from cleaned.fail_if_blocked()
         yield cleaned.output("cleaned")
 
     compute.__name__ = f"clean_{source.name}"

@@ -189,5 +189,5 @@ def _add_counts(
 def _finish(publisher: Publisher) -> Iterator[Any]:
     publisher.add_metadata()
     yield from publisher.check_results()
-    publisher.raise_if_blocked()
+    yield from publisher.fail_if_blocked()
     yield publisher.output()

@@ -77,7 +77,7 @@ def table_asset(
                     _publish_days(publisher, transform, tables, upstreams, together)
             publisher.add_metadata()
             yield from publisher.check_results()
-            publisher.raise_if_blocked()
+            yield from publisher.fail_if_blocked()
             yield publisher.output()
 
         compute.__name__ = transform.__name__

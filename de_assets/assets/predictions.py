@@ -63,7 +63,7 @@ def prediction_assets(daily: dg.DailyPartitionsDefinition) -> Sequence[dg.Assets
             publisher.publish(scores, [day])
         publisher.add_metadata()
         yield from publisher.check_results()
-        publisher.raise_if_blocked()
+        yield from publisher.fail_if_blocked()
         yield publisher.output()
 
     return [lead_scores]

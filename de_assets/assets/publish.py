@@ -213,7 +213,7 @@ class Publisher:
         rows = sum(report.rows for report in self.reports.values())
         return dg.Output(Published(rows), output_name=output_name or "result")
 
-    def raise_if_blocked(self) -> None:
+    def fail_if_blocked(self) -> Iterator[dg.AssetMaterialization]:
         """Fail the step if any day was withheld; the days that were written are recorded first.
 
         Raises:
@@ -224,12 +224,10 @@ class Publisher:
             return
         for report in self.reports.values():
             if not report.problem and report.day is not None:
-                self.context.log_event(
-                    dg.AssetMaterialization(
-                        self.key.split("/"),
-                        partition=str(report.day),
-                        metadata={"rows": report.rows, "size_bytes": report.size_bytes},
-                    )
+                yield dg.AssetMaterialization(
+                    self.key.split("/"),
+                    partition=str(report.day),
+                    metadata={"rows": report.rows, "size_bytes": report.size_bytes},
                 )
         shown = "; ".join(
             f"{report.day or 'the table'}: {report.problem}" for report in blocked[:MOST_DAYS_SHOWN]

@@ -101,7 +101,7 @@ def _raw_daily(table: SourceTable, daily: dg.DailyPartitionsDefinition) -> dg.As
         publisher.add_metadata()
         yield from publisher.check_results()
         yield _deliveries_result(table, files, index)
-        publisher.raise_if_blocked()
+        yield from publisher.fail_if_blocked()
         yield publisher.output()
 
     return raw_table
@@ -123,7 +123,7 @@ def _raw_products() -> dg.AssetsDefinition:
         publisher.add_metadata()
         yield from publisher.check_results()
         yield _deliveries_result(PRODUCTS, files, files.index() if files else [])
-        publisher.raise_if_blocked()
+        yield from publisher.fail_if_blocked()
         yield publisher.output()
 
     return raw_products
@@ -149,7 +149,7 @@ def _raw_contacts(daily: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         publisher.publish(_stamped(frame), days)
         publisher.add_metadata()
         yield from publisher.check_results()
-        publisher.raise_if_blocked()
+        yield from publisher.fail_if_blocked()
         yield publisher.output()
 
     return raw_contacts

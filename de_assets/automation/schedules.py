@@ -52,7 +52,7 @@ def schedules(
     ]
 
 
-def _yesterday(  # noqa: PLR0913  one argument for each fact of the schedule
+def _yesterday(
     name: str,
     description: str,
     cron: str,

@@ -7,7 +7,7 @@ that is delivered again, moved or deleted therefore runs nothing; one that is ov
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -21,6 +21,7 @@ from de_assets.errors import DeAssetsError
 from de_assets.settings import Settings
 from de_assets.sources.catalog import SourceCatalog
 from de_assets.sources.index import IndexedDelivery
+from de_assets.storage.lake import partitions
 
 DIGEST_CHARACTERS = 8
 INTERVAL_SECONDS = 30
@@ -68,7 +69,13 @@ def _new_files(
         contents = {
             day: digests for day, digests in contents_by_day(index).items() if str(day) in known
         }
-        seen = json.loads(context.cursor) if context.cursor else {}
+        if context.cursor:
+            seen = json.loads(context.cursor)
+        else:
+            files_of_raw = partitions(catalog.objects, f"raw/{table}")
+            written = {day: info.modified_at for day, info in files_of_raw.items()}
+            old = contents_by_day([entry for entry in index if is_ingested(entry, written)])
+            seen = {day.isoformat(): sorted(digests) for day, digests in old.items()}
         due = days_to_run(contents, seen)
         if not due:
             unreadable = sum(entry.problem is not None for entry in index)
@@ -84,6 +91,16 @@ def _new_files(
         )
 
     return new_files
+
+
+def is_ingested(entry: IndexedDelivery, written: Mapping[date, datetime]) -> bool:
+    """Whether every day that a delivery holds was written after it came.
+
+    Only asked when a sensor is turned on for the first time: what a backfill or a command has
+    ingested before is not run once more.
+    """
+    came_at = entry.delivery.modified_at
+    return all(day in written and written[day] > came_at for day in entry.rows_by_day)
 
 
 def contents_by_day(index: Sequence[IndexedDelivery]) -> dict[date, set[str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from de_assets.errors import StorageError
-from de_assets.storage.objects import LocalStore, ObjectStore, open_store
+from de_assets.storage.objects import LocalStore, ObjectInfo, ObjectStore, open_store
 from de_assets.storage.s3 import S3Options
 
 FILE_NAME = "part-0.parquet"
@@ -42,12 +42,7 @@ class Lake:
 
     def days(self, table: str) -> list[date]:
         """Days of which the table has a partition, ascending."""
-        found = [
-            date.fromisoformat(match[1])
-            for info in self.objects.list(f"{table}/")
-            if (match := PARTITION.search(info.key))
-        ]
-        return sorted(found)
+        return sorted(partitions(self.objects, table))
 
     def has(self, table: str) -> bool:
         """Whether the unpartitioned table has been written."""
@@ -104,11 +99,7 @@ class Lake:
 
     def sizes(self, table: str) -> dict[date, int]:
         """Bytes of each day's file."""
-        return {
-            date.fromisoformat(match[1]): info.size_bytes
-            for info in self.objects.list(f"{table}/")
-            if (match := PARTITION.search(info.key))
-        }
+        return {day: info.size_bytes for day, info in partitions(self.objects, table).items()}
 
     def _scan_day(self, table: str, day: date) -> pl.LazyFrame:
         return pl.scan_parquet(
@@ -127,6 +118,15 @@ class Lake:
                 where=f"{table} ({self.objects.root})",
                 fix="check the disk for space and errors, then run again",
             )
+
+
+def partitions(objects: ObjectStore, table: str) -> dict[date, ObjectInfo]:
+    """The file of each day of a table."""
+    return {
+        date.fromisoformat(match[1]): info
+        for info in objects.list(f"{table}/")
+        if (match := PARTITION.search(info.key))
+    }
 
 
 def _key(table: str, day: date | None) -> str:

@@ -90,7 +90,7 @@ class ModelRegistry:
                 where=self._objects.url(folder),
                 fix="materialize model/lead_model_candidate, then model/lead_model",
             ) from None
-        if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
+        if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
             raise ModelError(
                 f"the file of model version {version} is not the one that was saved",
                 where=self._objects.url(f"{folder}/model.skops"),
@@ -180,13 +180,15 @@ class ModelRegistry:
 
     def _json(self, key: str) -> dict[str, Any]:
         try:
-            content: dict[str, Any] = json.loads(self._objects.read(key)[0])
+            content = json.loads(self._objects.read(key)[0])
         except ValueError:
+            content = None
+        if not isinstance(content, dict):
             raise ModelError(
                 "the file is not the JSON that was written",
                 where=self._objects.url(key),
                 fix="restore the file, or materialize the model again",
-            ) from None
+            )
         return content
 
 

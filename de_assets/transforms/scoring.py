@@ -95,10 +95,11 @@ def _inputs(rows: pl.DataFrame, model: LeadModel) -> np.ndarray[Any, Any]:
 
 def _grade() -> pl.Expr:
     """By place, not by score: a grade is a promise about how many contacts get it."""
-    place = pl.struct(-pl.col("probability"), "contact_id").rank("ordinal") / pl.len()
+    place = pl.struct(-pl.col("probability"), "contact_id").rank("ordinal")
     grade = pl.lit("D")
     for name, share in reversed(list(GRADE_SHARES.items())):
-        grade = pl.when(place <= share).then(pl.lit(name)).otherwise(grade)
+        # Not `place / len <= share`: Polars divides by way of 1 / len, and 3 of 10 exceed 0.3.
+        grade = pl.when(place <= pl.len() * share).then(pl.lit(name)).otherwise(grade)
     return grade
 
 

@@ -30,7 +30,8 @@ class Company:
                 }
             )
         )
-        settings = Settings(lake=str(folder / "lake"), sources=str(sources))
+        self.lake = folder / "lake"
+        settings = Settings(lake=str(self.lake), sources=str(sources))
         self.repository = build_defs(settings).get_repository_def()
         self.cursor = None
 
@@ -136,6 +137,16 @@ def test_equal_contents_ask_for_the_same_run_key(tmp_path, instance):
         company.drop("a.csv", "2026-01-05")
         keys.append([request.run_key for request in company.tick(instance).run_requests])
     assert keys[0] == keys[1]
+
+
+def test_a_sensor_that_is_turned_on_leaves_out_what_was_ingested_before(company, instance):
+    company.drop("a.csv", "2026-01-05")
+    company.drop("b.csv", "2026-01-06")
+    ingested = company.lake / "raw/order_lines/dt=2026-01-05"
+    ingested.mkdir(parents=True)
+    (ingested / "part-0.parquet").write_bytes(b"any content")
+    assert company.ranges(instance) == [("2026-01-06", "2026-01-06")]
+    assert company.ranges(instance) == []
 
 
 def test_files_on_s3_run_their_days_too(tmp_path, instance, s3_server, s3_options, s3_lake_uri):

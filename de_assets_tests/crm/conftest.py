@@ -7,7 +7,8 @@ import pytest
 
 from de_assets.crm.client import CrmClient
 from de_assets.crm.ledger import Ledger
-from de_assets.storage.objects import LocalStore
+from de_assets.storage.objects import LocalStore, ObjectStore, open_store
+from de_assets.storage.s3 import S3Options
 from de_assets_tests.crm.leads import Portal, running_portal
 
 
@@ -40,3 +41,11 @@ def client(portal: Portal) -> Iterator[CrmClient]:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(LocalStore(tmp_path / "lake"))
+
+
+@pytest.fixture(params=["directory", "s3"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    if request.param == "directory":
+        return LocalStore(tmp_path)
+    options: S3Options = request.getfixturevalue("s3_options")
+    return open_store(request.getfixturevalue("s3_lake_uri"), options)

@@ -1,5 +1,6 @@
 """The client's calls against the mock CRM, in both path dialects."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -10,6 +11,7 @@ from de_assets.crm.client import BATCH_SIZE, SEARCH_PAGE, Change, CrmClient
 from de_assets.crm.push import ensure_properties
 from de_assets.crm.score_properties import CONTACT_KEY, contact_key_definition, definitions
 from de_assets.errors import CrmError
+from de_assets_tests.crm.faults import Answered
 from de_assets_tests.crm.leads import Portal, by_key
 from de_assets_tests.crm.mock.api import NOON
 
@@ -140,6 +142,7 @@ def test_contacts_that_are_gone_are_left_out_of_a_batch_read(
     assert set(by_key(read)) == {"a", "b"}
     assert len(read) == 2
     assert read[0].properties["email"] is None
+    assert len(portal.layer.calls[-1].body["inputs"]) == 3
 
 
 def test_reading_no_contacts_asks_nothing(portal: Portal, client: CrmClient) -> None:
@@ -222,6 +225,29 @@ def test_rows_are_known_by_their_ids_where_no_trace_id_comes_back(
     assert updated.acknowledged == {"our-a": created["a"]}
     assert updated.rejected == {"gone": "OBJECT_NOT_FOUND"}
     assert set(upserted.acknowledged) == {"a", "new"}
+
+
+def test_a_row_is_known_by_its_trace_id_though_the_crm_merged_its_contact_into_another(
+    portal: Portal, client: CrmClient
+) -> None:
+    result = {"id": "77", "objectWriteTraceId": "our-a", "properties": {"hs_object_id": "77"}}
+    portal.layer.faults.append(Answered(200, json.dumps({"results": [result]}).encode()))
+
+    answer = client.update([Change("our-a", "5", {})])
+
+    assert answer.acknowledged == {"our-a": "77"}
+
+
+def test_what_the_answer_says_of_rows_that_were_not_sent_is_passed_over(
+    portal: Portal, client: CrmClient
+) -> None:
+    body = {"results": [{"id": "77"}], "errors": [{"context": {"ids": ["78"]}}]}
+    portal.layer.faults.append(Answered(207, json.dumps(body).encode()))
+
+    answer = client.update([Change("our-a", "5", {})])
+
+    assert answer.acknowledged == {}
+    assert answer.rejected == {}
 
 
 def test_defining_a_property_again_is_no_error(client: CrmClient) -> None:

@@ -132,6 +132,15 @@ def test_a_contact_that_got_another_record_in_the_crm_is_sent_to_it() -> None:
     assert _decided(plan) == ("update", "the contact has another CRM record")
 
 
+def test_a_contact_that_left_the_crm_has_no_record_there() -> None:
+    left = contacts_of({"a": "1"}).with_columns(is_in_crm=pl.lit(value=False))
+
+    plan = make_plan(scores_of(TUESDAY, {"a": 57}), left, EMPTY_LEDGER.lazy(), "update_only")
+
+    assert _only(plan.collect())["crm_id"] is None
+    assert _only(plan.collect())["action"] == "skip"
+
+
 def test_only_the_current_version_of_a_contact_counts() -> None:
     versions = pl.concat(
         [

@@ -1,79 +1,35 @@
 """Sending a plan: what is acknowledged, rejected, taken up again, and never sent twice."""
 
-from collections.abc import Mapping
-from datetime import date
-
 import polars as pl
 import pytest
 
-from de_assets.contracts.audit import audit
-from de_assets.contracts.crm import Receipts
 from de_assets.crm.client import BATCH_SIZE, CrmClient
 from de_assets.crm.ledger import Ledger
-from de_assets.crm.plan import Mode, make_plan
-from de_assets.crm.push import NO_ANSWER, RECEIPT_SCHEMA, push
+from de_assets.crm.push import NO_ANSWER, RECEIPT_SCHEMA
 from de_assets.crm.transport import ATTEMPTS
 from de_assets.errors import CrmError, CrmUnavailableError
 from de_assets_tests.crm.faults import LOST, UNAVAILABLE, Answered, refused
-from de_assets_tests.crm.leads import (
-    MONDAY,
-    TUESDAY,
-    WEDNESDAY,
-    Portal,
-    Ticks,
-    contacts_of,
-    held_scores,
-    scores_of,
+from de_assets_tests.crm.leads import MONDAY, TUESDAY, Portal, held_scores
+from de_assets_tests.crm.writing_back import (
+    acknowledged,
+    many_scores,
+    plan_of,
+    scores_held,
+    sent,
+    states,
 )
-
-
-def _plan(
-    ledger: Ledger,
-    scores: Mapping[str, int],
-    crm_ids: Mapping[str, str | None],
-    *,
-    day: date = TUESDAY,
-    mode: Mode = "update_only",
-) -> pl.DataFrame:
-    known = ledger.read().lazy()
-    return make_plan(scores_of(day, scores), contacts_of(crm_ids), known, mode).collect()
-
-
-def _push(client: CrmClient, plan: pl.DataFrame, ledger: Ledger, **options: object) -> pl.DataFrame:
-    given = {"now": Ticks(), "run_id": "run-0001"} | options
-    receipts = push(client, plan, ledger, **given)  # type: ignore[arg-type]
-    assert audit(Receipts, receipts).structural == ()
-    assert audit(Receipts, receipts).failing == {}
-    return receipts
-
-
-def _states(receipts: pl.DataFrame) -> dict[str, tuple[str, str | None]]:
-    rows = receipts.select("contact_id", "state", "code").rows()
-    return {contact: (state, code) for contact, state, code in rows}
-
-
-def _many(count: int) -> dict[str, int]:
-    return {f"c-{number:03d}": number % 100 for number in range(count)}
-
-
-def _acknowledged(ledger: Ledger) -> set[str]:
-    return set(ledger.read().drop_nulls("crm_id")["contact_id"])
-
-
-def _scores_held(client: CrmClient) -> dict[str | None, str | None]:
-    return {key: held["lead_score"] for key, held in held_scores(client).items()}
 
 
 def test_a_plan_of_several_batches_arrives_whole(
     portal: Portal, client: CrmClient, ledger: Ledger
 ) -> None:
-    scores = _many(2 * BATCH_SIZE + 1)
+    scores = many_scores(2 * BATCH_SIZE + 1)
     crm_ids = portal.fill(client, list(scores))
     seen: list[tuple[int, int]] = []
 
-    receipts = _push(
+    receipts = sent(
         client,
-        _plan(ledger, scores, crm_ids),
+        plan_of(ledger, scores, crm_ids),
         ledger,
         progress=lambda done, total: seen.append((done, total)),
     )
@@ -82,7 +38,7 @@ def test_a_plan_of_several_batches_arrives_whole(
     assert seen == [(100, 201), (200, 201), (201, 201)]
     assert set(receipts["state"]) == {"acknowledged"}
     assert dict(receipts.select("contact_id", "crm_id").iter_rows()) == crm_ids
-    assert _scores_held(client) == {key: str(score) for key, score in scores.items()}
+    assert scores_held(client) == {key: str(score) for key, score in scores.items()}
     assert set(ledger.read()["run_id"]) == {"run-0001"}
 
 
@@ -91,7 +47,7 @@ def test_everything_that_a_sales_person_sees_arrives(
 ) -> None:
     crm_ids = portal.fill(client, ["a"])
 
-    _push(client, _plan(ledger, {"a": 57}, crm_ids), ledger)
+    sent(client, plan_of(ledger, {"a": 57}, crm_ids), ledger)
 
     assert held_scores(client)["a"] == {
         "lead_score": "57",
@@ -105,7 +61,7 @@ def test_everything_that_a_sales_person_sees_arrives(
 
 
 def test_an_empty_plan_sends_nothing(portal: Portal, client: CrmClient, ledger: Ledger) -> None:
-    receipts = _push(client, _plan(ledger, {}, {}), ledger)
+    receipts = sent(client, plan_of(ledger, {}, {}), ledger)
 
     assert receipts.schema == RECEIPT_SCHEMA
     assert receipts.is_empty()
@@ -117,24 +73,24 @@ def test_nothing_is_in_the_ledger_before_the_crm_acknowledged_it(
 ) -> None:
     crm_ids = portal.fill(client, ["a", "b"])
     heights: list[int] = []
-    portal.layer.before = lambda _: heights.append(len(_acknowledged(ledger)))
+    portal.layer.before = lambda _: heights.append(len(acknowledged(ledger)))
 
-    _push(client, _plan(ledger, {"a": 1, "b": 2}, crm_ids), ledger, batch_size=1)
+    sent(client, plan_of(ledger, {"a": 1, "b": 2}, crm_ids), ledger, batch_size=1)
 
     assert heights == [0, 1]
-    assert _acknowledged(ledger) == {"a", "b"}
+    assert acknowledged(ledger) == {"a", "b"}
 
 
 def test_the_second_write_back_of_a_day_writes_nothing(
     portal: Portal, client: CrmClient, ledger: Ledger
 ) -> None:
     crm_ids = portal.fill(client, ["a", "b"])
-    plan = _plan(ledger, {"a": 1, "b": 2}, crm_ids)
-    first = _push(client, plan, ledger)
+    plan = plan_of(ledger, {"a": 1, "b": 2}, crm_ids)
+    first = sent(client, plan, ledger)
     portal.layer.calls.clear()
 
-    by_the_same_plan = _push(client, plan, ledger)
-    by_a_new_plan = _push(client, _plan(ledger, {"a": 1, "b": 2}, crm_ids), ledger)
+    by_the_same_plan = sent(client, plan, ledger)
+    by_a_new_plan = sent(client, plan_of(ledger, {"a": 1, "b": 2}, crm_ids), ledger)
 
     assert portal.layer.calls == []
     assert by_the_same_plan.sort("contact_id").equals(first.sort("contact_id"))
@@ -146,16 +102,16 @@ def test_a_vanished_contact_is_rejected_and_tried_again_next_time(
 ) -> None:
     crm_ids = portal.fill(client, ["a"]) | {"gone": "999999"}
 
-    receipts = _push(client, _plan(ledger, {"a": 1, "gone": 2}, crm_ids), ledger)
+    receipts = sent(client, plan_of(ledger, {"a": 1, "gone": 2}, crm_ids), ledger)
 
-    assert _states(receipts) == {
+    assert states(receipts) == {
         "a": ("acknowledged", None),
         "gone": ("rejected", "OBJECT_NOT_FOUND"),
     }
-    assert _acknowledged(ledger) == {"a"}
-    again = _plan(ledger, {"a": 1, "gone": 2}, crm_ids)
+    assert acknowledged(ledger) == {"a"}
+    again = plan_of(ledger, {"a": 1, "gone": 2}, crm_ids)
     assert again.filter(action="update")["contact_id"].to_list() == ["gone"]
-    assert set(_scores_held(client)) == {"a"}
+    assert set(scores_held(client)) == {"a"}
 
 
 def test_a_row_that_the_crm_says_nothing_about_is_rejected(
@@ -164,51 +120,51 @@ def test_a_row_that_the_crm_says_nothing_about_is_rejected(
     crm_ids = portal.fill(client, ["a"])
     portal.layer.faults.append(Answered(200, b'{"status": "COMPLETE", "results": []}'))
 
-    receipts = _push(client, _plan(ledger, {"a": 1}, crm_ids), ledger)
+    receipts = sent(client, plan_of(ledger, {"a": 1}, crm_ids), ledger)
 
-    assert _states(receipts) == {"a": ("rejected", NO_ANSWER)}
-    assert _acknowledged(ledger) == set()
+    assert states(receipts) == {"a": ("rejected", NO_ANSWER)}
+    assert acknowledged(ledger) == set()
 
 
 def test_a_bad_row_is_rejected_by_its_code_and_sent_again_when_it_is_mended(
     portal: Portal, client: CrmClient, ledger: Ledger
 ) -> None:
     crm_ids = portal.fill(client, ["a", "b"])
-    plan = _plan(ledger, {"a": 1, "b": 2}, crm_ids)
+    plan = plan_of(ledger, {"a": 1, "b": 2}, crm_ids)
     spoilt = plan.with_columns(
         lead_grade=pl.when(contact_id=pl.lit("b")).then(pl.lit("Z")).otherwise("lead_grade")
     )
 
-    receipts = _push(client, spoilt, ledger)
+    receipts = sent(client, spoilt, ledger)
     portal.layer.calls.clear()
-    _push(client, _plan(ledger, {"a": 1, "b": 2}, crm_ids), ledger)
+    sent(client, plan_of(ledger, {"a": 1, "b": 2}, crm_ids), ledger)
 
-    assert _states(receipts)["b"] == ("rejected", "INVALID_OPTION")
+    assert states(receipts)["b"] == ("rejected", "INVALID_OPTION")
     assert [len(call.body["inputs"]) for call in portal.layer.writes] == [1]
-    assert _scores_held(client) == {"a": "1", "b": "2"}
+    assert scores_held(client) == {"a": "1", "b": "2"}
 
 
 @pytest.mark.parametrize("poisoned", [{"c-000"}, {"c-063"}, {"c-007", "c-008", "c-099"}])
 def test_a_batch_that_is_refused_as_a_whole_is_halved_until_the_culprit_stands_alone(
     portal: Portal, client: CrmClient, ledger: Ledger, poisoned: set[str]
 ) -> None:
-    scores = _many(BATCH_SIZE)
+    scores = many_scores(BATCH_SIZE)
     crm_ids = portal.fill(client, list(scores))
     portal.layer.rewrite = _without_trace_ids  # then one bad row refuses all
-    plan = _plan(ledger, scores, crm_ids).with_columns(
+    plan = plan_of(ledger, scores, crm_ids).with_columns(
         lead_score_trend=pl.when(pl.col("contact_id").is_in(poisoned))
         .then(pl.lit("sideways"))
         .otherwise("lead_score_trend")
     )
 
-    receipts = _push(client, plan, ledger)
+    receipts = sent(client, plan, ledger)
 
     rejected = receipts.filter(state="rejected")
     assert set(rejected["contact_id"]) == poisoned
     assert set(rejected["code"]) == {"INVALID_OPTION"}
-    assert _acknowledged(ledger) == set(scores) - poisoned
+    assert acknowledged(ledger) == set(scores) - poisoned
     assert receipts["contact_id"].is_unique().all()
-    held = _scores_held(client)
+    held = scores_held(client)
     assert {key for key, score in held.items() if score is None} == poisoned
     assert len(portal.layer.writes) <= 1 + 2 * 7 * len(poisoned)
 
@@ -218,10 +174,10 @@ def test_each_half_is_in_the_ledger_before_the_next_is_sent(
 ) -> None:
     crm_ids = portal.fill(client, ["a", "b"])
     heights: list[int] = []
-    portal.layer.before = lambda _: heights.append(len(_acknowledged(ledger)))
+    portal.layer.before = lambda _: heights.append(len(acknowledged(ledger)))
     portal.layer.faults.append(refused(400, "VALIDATION_ERROR"))
 
-    _push(client, _plan(ledger, {"a": 1, "b": 2}, crm_ids), ledger)
+    sent(client, plan_of(ledger, {"a": 1, "b": 2}, crm_ids), ledger)
 
     assert heights == [0, 0, 1]
 
@@ -233,25 +189,25 @@ def test_a_refusal_that_is_about_us_stops_the_run_at_once(
     portal.layer.faults.append(refused(403, "MISSING_SCOPES"))
 
     with pytest.raises(CrmError, match="MISSING_SCOPES"):
-        _push(client, _plan(ledger, {"a": 1, "b": 2}, crm_ids), ledger)
+        sent(client, plan_of(ledger, {"a": 1, "b": 2}, crm_ids), ledger)
 
     assert len(portal.layer.writes) == 1
-    assert _acknowledged(ledger) == set()
+    assert acknowledged(ledger) == set()
 
 
 def test_known_and_new_contacts_go_out_in_requests_of_their_own(
     portal: Portal, client: CrmClient, ledger: Ledger
 ) -> None:
     crm_ids = portal.fill(client, ["a", "c"])
-    plan = _plan(ledger, {"a": 1, "b": 2, "c": 3}, crm_ids, mode="upsert")
+    plan = plan_of(ledger, {"a": 1, "b": 2, "c": 3}, crm_ids, mode="upsert")
 
-    receipts = _push(client, plan, ledger)
+    receipts = sent(client, plan, ledger)
 
     paths = [call.path.rsplit("/", 1)[1] for call in portal.layer.writes]
     assert paths == ["update", "upsert"]
     assert set(receipts["state"]) == {"acknowledged"}
     assert receipts["crm_id"].null_count() == 0
-    assert _scores_held(client) == {"a": "1", "b": "2", "c": "3"}
+    assert scores_held(client) == {"a": "1", "b": "2", "c": "3"}
 
 
 def test_a_lost_answer_is_sent_again_and_nothing_is_doubled(
@@ -260,119 +216,44 @@ def test_a_lost_answer_is_sent_again_and_nothing_is_doubled(
     crm_ids = portal.fill(client, ["a"])
     portal.layer.faults.extend([LOST, None, LOST])
 
-    receipts = _push(client, _plan(ledger, {"a": 1, "new": 2}, crm_ids, mode="upsert"), ledger)
+    receipts = sent(client, plan_of(ledger, {"a": 1, "new": 2}, crm_ids, mode="upsert"), ledger)
 
     assert set(receipts["state"]) == {"acknowledged"}
     assert len(portal.layer.writes) == 4
-    assert _scores_held(client) == {"a": "1", "new": "2"}
+    assert scores_held(client) == {"a": "1", "new": "2"}
 
 
 def test_a_crm_that_stops_answering_leaves_what_it_acknowledged_in_the_ledger(
     portal: Portal, client: CrmClient, ledger: Ledger
 ) -> None:
-    scores = _many(5)
+    scores = many_scores(5)
     crm_ids = portal.fill(client, list(scores))
-    plan = _plan(ledger, scores, crm_ids)
+    plan = plan_of(ledger, scores, crm_ids)
     portal.layer.faults.extend([None, None, *[UNAVAILABLE] * ATTEMPTS])
 
     with pytest.raises(CrmUnavailableError):
-        _push(client, plan, ledger, batch_size=1)
-    acknowledged = _acknowledged(ledger)
+        sent(client, plan, ledger, batch_size=1)
+    before = acknowledged(ledger)
     portal.layer.calls.clear()
-    _push(client, plan, ledger, batch_size=1)
+    sent(client, plan, ledger, batch_size=1)
 
-    assert acknowledged == {"c-000", "c-001"}
+    assert before == {"c-000", "c-001"}
     assert len(portal.layer.writes) == 3
-    assert _scores_held(client) == {key: str(score) for key, score in scores.items()}
+    assert scores_held(client) == {key: str(score) for key, score in scores.items()}
 
 
-def test_plans_that_were_made_together_leave_the_newest_score(
-    portal: Portal, client: CrmClient, ledger: Ledger
-) -> None:
-    crm_ids = portal.fill(client, ["a", "b"])
-    _push(client, _plan(ledger, {"a": 1, "b": 1}, crm_ids, day=MONDAY), ledger)
-    tuesday = _plan(ledger, {"a": 2, "b": 2}, crm_ids, day=TUESDAY)
-    wednesday = _plan(ledger, {"a": 1, "b": 2}, crm_ids, day=WEDNESDAY)
-
-    _push(client, tuesday, ledger)
-    portal.layer.calls.clear()
-    _push(client, wednesday, ledger)
-
-    assert _scores_held(client) == {"a": "1", "b": "2"}
-    assert [len(call.body["inputs"]) for call in portal.layer.writes] == [1]
-
-
-def test_an_old_plan_does_not_put_its_scores_over_newer_ones(
+def test_a_row_without_an_answer_stays_in_doubt(
     portal: Portal, client: CrmClient, ledger: Ledger
 ) -> None:
     crm_ids = portal.fill(client, ["a"])
-    old = _plan(ledger, {"a": 1}, crm_ids, day=MONDAY)
-    _push(client, _plan(ledger, {"a": 2}, crm_ids, day=TUESDAY), ledger)
+    sent(client, plan_of(ledger, {"a": 1}, crm_ids, day=MONDAY), ledger)
+    portal.layer.faults.append(Answered(200, b'{"status": "COMPLETE", "results": []}'))
+    sent(client, plan_of(ledger, {"a": 2}, crm_ids, day=TUESDAY), ledger)
 
-    receipts = _push(client, old, ledger)
+    again = plan_of(ledger, {"a": 1}, crm_ids, day=TUESDAY)
 
-    assert receipts.is_empty()
-    assert _scores_held(client) == {"a": "2"}
-
-
-def test_a_late_day_does_not_go_over_a_newer_one_that_changed_nothing(
-    portal: Portal, client: CrmClient, ledger: Ledger
-) -> None:
-    crm_ids = portal.fill(client, ["a"])
-    _push(client, _plan(ledger, {"a": 1}, crm_ids, day=MONDAY), ledger)
-    _push(client, _plan(ledger, {"a": 1}, crm_ids, day=WEDNESDAY), ledger)
-
-    late = _plan(ledger, {"a": 2}, crm_ids, day=TUESDAY)
-    _push(client, late, ledger)
-
-    assert late["action"].to_list() == ["blocked"]
-    assert _scores_held(client) == {"a": "1"}
-
-
-def test_a_score_that_may_have_arrived_unacknowledged_is_sent_over(
-    portal: Portal, client: CrmClient, ledger: Ledger
-) -> None:
-    crm_ids = portal.fill(client, ["a"])
-    _push(client, _plan(ledger, {"a": 1}, crm_ids, day=MONDAY), ledger)
-    portal.layer.faults.extend([LOST, *[UNAVAILABLE] * (ATTEMPTS - 1)])
-    with pytest.raises(CrmUnavailableError):
-        _push(client, _plan(ledger, {"a": 2}, crm_ids, day=TUESDAY), ledger)
-    portal.layer.calls.clear()
-
-    wednesday = _plan(ledger, {"a": 1}, crm_ids, day=WEDNESDAY)
-    _push(client, wednesday, ledger)
-
-    assert wednesday["reason"].to_list() == ["a run died before the CRM answered"]
-    assert _scores_held(client) == {"a": "1"}
-    assert _plan(ledger, {"a": 1}, crm_ids, day=WEDNESDAY)["action"].to_list() == ["skip"]
-
-
-def test_nothing_older_follows_a_score_that_may_have_arrived_unacknowledged(
-    portal: Portal, client: CrmClient, ledger: Ledger
-) -> None:
-    crm_ids = portal.fill(client, ["a"])
-    portal.layer.faults.extend([LOST, *[UNAVAILABLE] * (ATTEMPTS - 1)])
-    with pytest.raises(CrmUnavailableError):
-        _push(client, _plan(ledger, {"a": 2}, crm_ids, day=TUESDAY), ledger)
-
-    older = _plan(ledger, {"a": 1}, crm_ids, day=MONDAY)
-    _push(client, older, ledger)
-
-    assert older["action"].to_list() == ["blocked"]
-    assert _scores_held(client) == {"a": "2"}
-
-
-def test_a_contact_that_moves_to_another_record_on_the_same_day_has_one_receipt(
-    portal: Portal, client: CrmClient, ledger: Ledger
-) -> None:
-    crm_ids = portal.fill(client, ["a", "b"])
-    _push(client, _plan(ledger, {"a": 1}, {"a": crm_ids["a"]}), ledger)
-    plan = _plan(ledger, {"a": 1}, {"a": crm_ids["b"]})
-
-    receipts = _push(client, plan, ledger)
-
-    assert receipts["crm_id"].to_list() == [crm_ids["b"]]
-    assert _scores_held(client)["b"] == "1"
+    assert again["action"].to_list() == ["update"]
+    assert again["reason"].to_list() == ["a run died before the CRM answered"]
 
 
 def _without_trace_ids(body: object) -> object:

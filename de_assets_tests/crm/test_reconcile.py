@@ -130,6 +130,16 @@ def test_of_contacts_that_became_one_record_only_the_last_score_counts(
     assert _differing(client, ledger) == []
 
 
+def test_a_contact_that_was_never_acknowledged_is_not_read_back(
+    portal: Portal, client: CrmClient, ledger: Ledger
+) -> None:
+    _written(portal, client, ledger, "a")
+    ledger.begin(WEDNESDAY, "run-0002", ["never"])
+
+    assert ledger.read().height == 2
+    assert _differing(client, ledger) == []
+
+
 @pytest.mark.parametrize(
     ("name", "sent", "held"),
     [

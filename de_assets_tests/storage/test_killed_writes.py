@@ -140,8 +140,7 @@ def test_a_write_does_not_clear_up_after_a_writer_that_lives(local_lake: Lake):
     assert_frame_equal(local_lake.scan_days(TABLE, [DAY]).drop("dt").collect(), table(2))
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-@pytest.mark.parametrize("batches", [1, 12])  # one PUT; parts
+@pytest.mark.parametrize(("batches", "is_first"), [(1, False), (12, False), (12, True)])
 def test_a_write_to_s3_that_is_killed_in_mid_upload_leaves_nothing_or_the_old_table(
     s3_lake_uri: str,
     s3_server: S3Settings,

@@ -197,7 +197,7 @@ ORDERS = st.lists(
 EVENTS = st.lists(st.builds(lambda at, who: event(at, contact_id=who), MOMENTS, WHO), max_size=6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(RECORDS, ORDERS, EVENTS, st.randoms(use_true_random=False))
 def test_any_history_is_without_gap_or_overlap_and_ends_in_one_open_version(
     records, orders, events, random
@@ -222,7 +222,7 @@ def test_any_history_is_without_gap_or_overlap_and_ends_in_one_open_version(
     assert found.equals(history(*shuffled, engine="streaming"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(RECORDS, ORDERS, EVENTS, DAYS)
 def test_what_is_done_later_changes_no_version_that_holds_today(records, orders, events, today):
     def known(rows):

@@ -107,7 +107,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(LINES, st.integers(1, 900), st.randoms(use_true_random=False))
 def test_days_taken_in_passes_give_what_all_days_at_once_give(rows, pass_days, random):
     whole = match_cancellations(lines(*rows)).collect()
