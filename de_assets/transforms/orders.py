@@ -53,7 +53,15 @@ def match_cancellations(order_lines: pl.LazyFrame) -> pl.LazyFrame:
     return (
         pl.concat([matched.drop("_purchased_at", "_purchased_on"), rest], how="diagonal")
         .drop("description", "country")
-        .sort("ordered_at", "order_id", "product_id", "line_number")
+        .sort(
+            "ordered_at",
+            "order_id",
+            "product_id",
+            "line_number",
+            "quantity",
+            "unit_price",
+            "contact_id",
+        )
     )
 
 
