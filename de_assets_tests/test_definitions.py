@@ -147,5 +147,5 @@ def test_a_company_without_events_has_no_sensor_for_them_and_the_same_graph(grap
 
 
 def test_a_missing_sources_file_is_named(tmp_path):
-    with pytest.raises(SourcesError, match="nowhere.yaml"):
+    with pytest.raises(SourcesError, match=r"nowhere\.yaml"):
         build_defs(Settings(sources=str(tmp_path / "nowhere.yaml")))

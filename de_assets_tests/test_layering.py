@@ -96,7 +96,11 @@ for name in {names!r}:
 print("nothing happened")
 """
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=tmp_path
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
     )
     assert done.stdout.strip() == "nothing happened", done.stdout + done.stderr
 

@@ -7,9 +7,12 @@ import pytest
 
 from de_assets.settings import S3Settings
 from de_assets.storage.lake import Lake
+from de_assets.storage.model_registry import ModelRegistry
 from de_assets.storage.objects import ObjectStore, open_store
 from de_assets.storage.s3 import S3Options
+from de_assets.transforms.learning import LeadModel, fit
 from de_assets_tests.storage.runs import Runs
+from de_assets_tests.storage.training import training_set
 
 NO_S3 = S3Options(S3Settings.model_validate({}))
 
@@ -44,3 +47,20 @@ def local_lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def runs(local_lake: Lake, instance: dg.DagsterInstance) -> Runs:
     return Runs(local_lake, instance)
+
+
+@pytest.fixture(scope="session")
+def model() -> LeadModel:
+    fitted = fit(training_set(), horizon_days=30)
+    assert isinstance(fitted, LeadModel)
+    return fitted
+
+
+@pytest.fixture
+def local_store(local_lake: Lake) -> ObjectStore:
+    return local_lake.objects
+
+
+@pytest.fixture
+def registry(local_store: ObjectStore) -> ModelRegistry:
+    return ModelRegistry(local_store)

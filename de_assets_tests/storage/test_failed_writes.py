@@ -55,17 +55,22 @@ def test_an_exception_in_mid_stream_leaves_no_temporary_file(local_lake: Lake):
     assert left == ["lock"]
 
 
-def test_a_file_that_lacks_rows_is_refused_before_it_takes_its_place(
-    local_lake: Lake, tmp_path: Path
-):
-    truncated = tmp_path / "truncated.parquet"
-    OLD.head(2).write_parquet(truncated)
+class LosesRows(pl.DataFrame):
+    """A frame of which fewer rows arrive than it has."""
 
-    with pytest.raises(StorageError, match="3 rows were written and 2 arrived") as caught:
-        local_lake._verify(truncated, OLD.height, TABLE)
+    def lazy(self) -> pl.LazyFrame:
+        return super().lazy().head(2)
+
+
+def test_a_file_that_lacks_rows_is_refused_and_the_old_table_stays(local_lake: Lake):
+    local_lake.write(TABLE, OLD, DAY)
+
+    with pytest.raises(StorageError, match="9 rows were written and 2 arrived") as caught:
+        local_lake.write(TABLE, LosesRows({"number": range(9)}), DAY)
 
     assert TABLE in caught.value.where
     assert "disk" in caught.value.fix
+    assert_frame_equal(local_lake.scan_days(TABLE, [DAY]).drop("dt").collect(), OLD)
 
 
 def test_a_disk_that_takes_no_more_leaves_the_old_table(local_lake: Lake):

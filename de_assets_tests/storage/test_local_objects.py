@@ -4,7 +4,9 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -67,6 +69,38 @@ def test_content_is_on_the_disk_before_it_has_its_name(tmp_path: Path, condition
     )
 
     assert done.stdout.strip() == "['fsync', 'rename']"
+
+
+class Hesitant(LocalStore):
+    """A writer that looks whether its condition holds, and then takes its time."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.has_looked = Event()
+        self.may_go_on = Event()
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        try:
+            return super().read(key)
+        finally:
+            self.has_looked.set()
+            assert self.may_go_on.wait(10)
+
+
+@pytest.mark.parametrize("conditions", [{}, {"if_absent": True}])
+def test_nobody_writes_between_a_condition_and_the_write_that_it_guards(tmp_path: Path, conditions):
+    hesitant = Hesitant(tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(hesitant.write, "a", b"first", if_absent=True)
+        assert hesitant.has_looked.wait(10)
+
+        second = pool.submit(LocalStore(tmp_path).write, "a", b"second", **conditions)
+        too_early = wait([second], timeout=0.1).done
+        hesitant.may_go_on.set()
+
+    assert too_early == set()
+    assert first.exception() is None
+    assert isinstance(second.exception(), PreconditionFailedError if conditions else type(None))
 
 
 def test_a_lost_condition_leaves_no_temporary_file(tmp_path: Path):
