@@ -5,7 +5,7 @@ reasons, or a duplicate; the check `conservation` counts that none is lost.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from typing import Any
@@ -90,35 +90,18 @@ def _cleaned_pair(
     quarantine = QUARANTINE[source.name]
     facts = asset_facts(contract, ("polars", "pandera"))
     upstream = Upstream(f"raw/{source.name}")
+    clean_it = partial(clean, dialect=dialects[source.name])
 
     def compute(context: dg.AssetExecutionContext, raw: LakeTable) -> Iterator[Any]:
         lake = getattr(context.resources, IO_MANAGER).lake
         cleaned = Publisher(context, contract, lake)
         rejects = Publisher(context, quarantine, lake)
-        days: Sequence[date] | None = run_days(context)
+        days = run_days(context)
         cut: Iterator[Sequence[date | None]] = (
             iter([[None]]) if days is None else passes(days, raw.sizes())
         )
         for together in cut:
-            frame = (
-                raw.frame().with_columns(dt=pl.lit(None, pl.Date))
-                if together[0] is None
-                else raw.between(together[0], together[-1] or together[0])
-            )
-            started = time.perf_counter()
-            arrived = frame.sort("dt", "_source", "_source_row").with_row_index("_row").collect()
-            # In order of arrival, so that the same rows make the same file.
-            typed = clean(arrived.lazy(), dialects[source.name]).sort("_row").collect()
-            _count(cleaned, arrived, typed, together)
-            typed = typed.filter(~pl.col(IS_DUPLICATE)).drop(IS_DUPLICATE)
-            kept, rejected, verdict = _split(cleaned, typed)
-            marked = _as_quarantine(source, arrived, typed, verdict, pii_key)
-            cleaned.spent(time.perf_counter() - started, together)
-            if together[0] is None:
-                kept, marked = kept.drop("dt"), marked.drop("dt")
-            publishable = _judge(cleaned, rejected, verdict, together)
-            rejects.write(marked, together)
-            cleaned.write(kept, publishable)
+            _clean_pass(source, clean_it, raw, together, cleaned, rejects, pii_key)
         rejects.add_metadata()
         cleaned.add_metadata()
         yield rejects.output("quarantine")
@@ -159,6 +142,36 @@ def _cleaned_pair(
         check_specs=check_specs(contract, "conservation"),
         required_resource_keys={IO_MANAGER},
     )(compute)
+
+
+def _clean_pass(
+    source: SourceTable,
+    clean_it: Callable[[pl.LazyFrame], pl.LazyFrame],
+    raw: LakeTable,
+    days: Sequence[date | None],
+    cleaned: Publisher,
+    rejects: Publisher,
+    pii_key: bytes,
+) -> None:
+    """Read some days once, and write both tables of them."""
+    started = time.perf_counter()
+    first, last = days[0], days[-1]
+    if first is None or last is None:
+        frame = raw.frame().with_columns(dt=pl.lit(None, pl.Date))
+    else:
+        frame = raw.between(first, last)
+    arrived = frame.sort("dt", "_source", "_source_row").with_row_index("_row").collect()
+    # In order of arrival, so that the same rows make the same file.
+    typed = clean_it(arrived.lazy()).sort("_row").collect()
+    _count(cleaned, arrived, typed, days)
+    distinct = typed.filter(~pl.col(IS_DUPLICATE)).drop(IS_DUPLICATE)
+    kept, rejected, verdict = _split(cleaned, distinct)
+    marked = _as_quarantine(source, arrived, distinct, verdict, pii_key)
+    cleaned.spent(time.perf_counter() - started, days)
+    if first is None:
+        kept, marked = kept.drop("dt"), marked.drop("dt")
+    rejects.write(marked, days)
+    cleaned.write(kept, _judge(cleaned, rejected, verdict, days))
 
 
 def _count(

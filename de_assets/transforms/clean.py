@@ -5,7 +5,7 @@ Every function takes the raw rows of one or more days with `dt`, `_row` (order o
 and `_row`. Which rows keep the contract is not decided here.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
 import polars as pl
 import polars.selectors as cs
@@ -24,7 +24,12 @@ from de_assets.transforms.typing import (
     unparsed,
 )
 
-Clean = Callable[[pl.LazyFrame, Dialect], pl.LazyFrame]
+
+class Clean(Protocol):
+    """What each of these functions is: raw rows and a dialect in, typed rows out."""
+
+    def __call__(self, raw: pl.LazyFrame, dialect: Dialect) -> pl.LazyFrame:
+        """Type the rows and mark the duplicates."""
 
 
 def clean_order_lines(raw: pl.LazyFrame, dialect: Dialect) -> pl.LazyFrame:
