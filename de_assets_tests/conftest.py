@@ -6,9 +6,14 @@ from itertools import count
 
 import dagster as dg
 import pytest
+from hypothesis import settings
 
 from de_assets.settings import S3Settings
 from de_assets.storage.s3 import S3Options
+
+# The same examples on every run and machine, and no verdict by the clock.
+settings.register_profile("project", derandomize=True, deadline=None)
+settings.load_profile("project")
 
 STRIPPED = ("AWS_", "DE_ASSETS_", "CRM_")
 _numbers = count()

@@ -21,6 +21,7 @@ from de_assets.contracts.base import (
     columns,
     table_info,
 )
+from de_assets.errors import StorageError
 from de_assets.storage.lake import Lake
 from de_assets.storage.table_io_manager import Published
 
@@ -74,7 +75,16 @@ class Publisher:
         Args:
             frame: Columns of the contract in any order and, for daily tables, `dt` (Date).
             days: The days that the frame stands for; one without rows becomes an empty table.
+
+        Raises:
+            StorageError: the frame has rows of another day, which would be lost.
         """
+        if "dt" in frame.columns and (strays := set(frame["dt"].unique()) - set(days)):
+            raise StorageError(
+                f"{len(strays)} days came that were not asked for, such as {min(strays)}",
+                where=self.key,
+                fix="let the transform keep the `dt` of its input rows",
+            )
         verdict = self.audit(frame)
         broken: dict[date | None, int] = {}
         if not verdict.structural:

@@ -18,6 +18,13 @@ from de_assets.errors import PreconditionFailedError, StorageError
 from de_assets.storage.replacing import UNFINISHED, replacing
 from de_assets.storage.s3 import S3Options
 
+REFUSED = (
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+)
 LOST_CONDITIONS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchKey")
 
 
@@ -162,7 +169,7 @@ class S3Store:
             Bucket=self._bucket, Prefix=self._key(prefix) if prefix else self._with_slash()
         )
         skip = len(self._with_slash())
-        with self._bucket_needed():
+        with self._answering():
             for page in pages:
                 for item in page.get("Contents", []):
                     if item["Key"].endswith("/"):
@@ -176,7 +183,7 @@ class S3Store:
 
     def read(self, key: str) -> tuple[bytes, str]:
         """Content and ETag."""
-        with self._bucket_needed():
+        with self._answering():
             try:
                 answer = self._s3.client.get_object(Bucket=self._bucket, Key=self._key(key))
             except self._s3.client.exceptions.NoSuchKey:
@@ -194,7 +201,7 @@ class S3Store:
             conditions["IfMatch"] = f'"{if_match}"'
         if if_absent:
             conditions["IfNoneMatch"] = "*"
-        with self._bucket_needed():
+        with self._answering():
             try:
                 answer = self._s3.client.put_object(
                     Bucket=self._bucket, Key=self._key(key), Body=data, **conditions
@@ -216,12 +223,12 @@ class S3Store:
         """
         with NamedTemporaryFile(prefix="de-assets-") as file:
             yield Path(file.name)
-            with self._bucket_needed(), Path(file.name).open("rb") as content:
+            with self._answering(), Path(file.name).open("rb") as content:
                 self._s3.client.upload_fileobj(content, self._bucket, self._key(key))
 
     def delete(self, key: str) -> None:
         """Remove the object."""
-        with self._bucket_needed():
+        with self._answering():
             self._s3.client.delete_object(Bucket=self._bucket, Key=self._key(key))
 
     def _with_slash(self) -> str:
@@ -231,15 +238,34 @@ class S3Store:
         return self._with_slash() + key
 
     @contextmanager
-    def _bucket_needed(self) -> Iterator[None]:
+    def _answering(self) -> Iterator[None]:
+        """Say in our words what is wrong with the bucket, the way to it, or the credentials."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             yield
-        except self._s3.client.exceptions.NoSuchBucket:
+        except BotoCoreError as error:
             raise StorageError(
-                f"the bucket {self._bucket} does not exist",
+                f"S3 cannot be reached ({type(error).__name__})",
                 where=self.root,
-                fix="create the bucket, or name another one",
+                fix="check AWS_ENDPOINT_URL and the network, and that there are credentials: "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the machine",
             ) from None
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "NoSuchBucket":
+                raise StorageError(
+                    f"the bucket {self._bucket} does not exist",
+                    where=self.root,
+                    fix="create the bucket, or name another one",
+                ) from None
+            if code in REFUSED:
+                raise StorageError(
+                    f"S3 refused the credentials or the action ({code})",
+                    where=self.root,
+                    fix="renew the credentials, or allow this role to list, read and write here",
+                ) from None
+            raise
 
 
 def _digest(data: bytes) -> str:

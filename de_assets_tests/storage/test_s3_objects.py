@@ -1,13 +1,15 @@
 """What holds of S3 alone: pages, missing buckets, folder markers, odd addresses."""
 
+import socket
 from datetime import date
 
 import polars as pl
 import pytest
 
 from de_assets.errors import StorageError
+from de_assets.settings import S3Settings
 from de_assets.storage.lake import Lake
-from de_assets.storage.objects import S3Store
+from de_assets.storage.objects import S3Store, open_store
 from de_assets.storage.s3 import S3Options
 
 
@@ -77,3 +79,19 @@ def test_a_missing_file_that_a_frame_reads_is_not_called_a_missing_bucket(
 
     with pytest.raises(FileNotFoundError, match=r"not-there\.parquet"):
         lake.write("modeled/dim_contact", frame)
+
+
+def test_an_s3_that_does_not_answer_is_named_with_the_fix():
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
+        settings = S3Settings.model_validate(
+            {
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{reserved.getsockname()[1]}",
+                "AWS_ACCESS_KEY_ID": "key",
+                "AWS_SECRET_ACCESS_KEY": "a-secret",
+            }
+        )
+        with pytest.raises(StorageError, match="cannot be reached") as error:
+            open_store("s3://bucket/prefix", S3Options(settings)).read("key")
+    assert "AWS_ENDPOINT_URL" in str(error.value)
+    assert "a-secret" not in str(error.value)
