@@ -8,8 +8,8 @@ from threading import Thread
 
 import polars as pl
 import pytest
-from botocore.exceptions import ClientError
 
+from de_assets.errors import StorageError
 from de_assets.settings import S3Settings
 from de_assets.storage.objects import S3Store
 from de_assets.storage.s3 import S3Options
@@ -89,7 +89,7 @@ def test_boto3_and_polars_sign_with_the_given_credentials_and_no_others(
         monkeypatch.setenv(name, value)
     s3 = options(AWS_ENDPOINT_URL=refusing.url, **GIVEN)
 
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(StorageError, match="AccessDenied"):
         S3Store("s3://bucket/prefix", s3).read("a")
     by_boto3 = list(refusing.asked)
     refusing.asked.clear()
@@ -100,10 +100,10 @@ def test_boto3_and_polars_sign_with_the_given_credentials_and_no_others(
     assert set(refusing.asked) == {("given-key in eu-central-1", "given-token")}
 
 
-def test_an_error_of_s3_that_is_no_lost_condition_keeps_its_own_words(refusing: Refusing):
+def test_a_refusal_of_s3_that_is_no_lost_condition_names_its_code_and_the_fix(refusing: Refusing):
     store = S3Store("s3://bucket/prefix", options(AWS_ENDPOINT_URL=refusing.url, **GIVEN))
 
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(StorageError, match="(?s)AccessDenied.*renew the credentials"):
         store.write("a", b"1", if_absent=True)
 
 
