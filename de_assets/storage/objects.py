@@ -25,6 +25,7 @@ REFUSED = (
     "InvalidToken",
     "SignatureDoesNotMatch",
 )
+ONE_PUT_BYTES = 8_000_000
 LOST_CONDITIONS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchKey")
 
 
@@ -224,7 +225,13 @@ class S3Store:
         with NamedTemporaryFile(prefix="de-assets-") as file:
             yield Path(file.name)
             with self._answering(), Path(file.name).open("rb") as content:
-                self._s3.client.upload_fileobj(content, self._bucket, self._key(key))
+                if Path(file.name).stat().st_size < ONE_PUT_BYTES:
+                    # The transfer manager starts threads for each file; most days are small.
+                    self._s3.client.put_object(
+                        Bucket=self._bucket, Key=self._key(key), Body=content
+                    )
+                else:
+                    self._s3.client.upload_fileobj(content, self._bucket, self._key(key))
 
     def delete(self, key: str) -> None:
         """Remove the object."""

@@ -103,7 +103,7 @@ def test_boto3_and_polars_sign_with_the_given_credentials_and_no_others(
 def test_a_refusal_of_s3_that_is_no_lost_condition_names_its_code_and_the_fix(refusing: Refusing):
     store = S3Store("s3://bucket/prefix", options(AWS_ENDPOINT_URL=refusing.url, **GIVEN))
 
-    with pytest.raises(StorageError, match="(?s)AccessDenied.*renew the credentials"):
+    with pytest.raises(StorageError, match=r"(?s)AccessDenied.*renew the credentials"):
         store.write("a", b"1", if_absent=True)
 
 
