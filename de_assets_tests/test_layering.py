@@ -85,7 +85,7 @@ import dagster, polars, pandera.polars, starlette, uvicorn, numpy, scipy, thread
 import sklearn, jinja2, dotenv
 def refuse(event, args):
     writes = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
-    if (writes and "__pycache__" not in str(args[0])) or event in (
+    if writes or event in (
         "socket.connect", "socket.bind", "subprocess.Popen", "os.mkdir", "os.rename"
     ):
         raise SystemExit(f"{{event}} {{args}}")
