@@ -96,7 +96,7 @@ for name in {names!r}:
 print("nothing happened")
 """
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
+        [sys.executable, "-B", "-W", "ignore", "-c", code],
         capture_output=True,
         text=True,
         cwd=tmp_path,
