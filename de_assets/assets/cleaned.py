@@ -20,6 +20,7 @@ from de_assets.assets.declare import (
     asset_in,
     check_specs,
     definition_metadata,
+    lake_of,
     run_days,
 )
 from de_assets.assets.publish import Publisher, is_beyond_tolerance
@@ -93,7 +94,7 @@ def _cleaned_pair(
     clean_it = partial(clean, dialect=dialects[source.name])
 
     def compute(context: dg.AssetExecutionContext, raw: LakeTable) -> Iterator[Any]:
-        lake = getattr(context.resources, IO_MANAGER).lake
+        lake = lake_of(context)
         cleaned = Publisher(context, contract, lake)
         rejects = Publisher(context, quarantine, lake)
         days = run_days(context)

@@ -12,10 +12,11 @@ from de_assets.assets.declare import (
     asset_facts,
     asset_in,
     check_specs,
+    lake_of,
     run_days,
 )
 from de_assets.assets.publish import Publisher
-from de_assets.assets.raw import SOURCES
+from de_assets.assets.raw import SOURCES, catalog_of
 from de_assets.contracts.base import Contract, table_info
 from de_assets.contracts.crm import Receipts, Reconciliation, SyncPlan
 from de_assets.crm.ledger import Ledger
@@ -68,7 +69,7 @@ def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.A
     def writeback(context: dg.AssetExecutionContext, plan: LakeTable) -> Iterator[Any]:
         publisher = _publisher(context, Receipts)
         ledger = Ledger(publisher.lake.objects)
-        catalog = _catalog(context)
+        catalog = catalog_of(context)
         rejected = 0
         for day in run_days(context) or []:
             receipts = _push(context, catalog, plan.between(day, day).collect(), ledger)
@@ -92,7 +93,7 @@ def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.A
     )
     def reconciliation(context: dg.AssetExecutionContext) -> Iterator[Any]:
         publisher = _publisher(context, Reconciliation)
-        catalog = _catalog(context)
+        catalog = catalog_of(context)
         days = run_days(context) or []
         differing = empty_frame("crm/reconciliation").collect()
         if catalog.crm_url is not None:
@@ -139,13 +140,7 @@ def _facts(
 
 
 def _publisher(context: dg.AssetExecutionContext, contract: type[Contract]) -> Publisher:
-    return Publisher(context, contract, getattr(context.resources, IO_MANAGER).lake)
-
-
-def _catalog(context: dg.AssetExecutionContext) -> SourceCatalog:
-    catalog = getattr(context.resources, SOURCES)
-    assert isinstance(catalog, SourceCatalog)
-    return catalog
+    return Publisher(context, contract, lake_of(context))
 
 
 def _push(

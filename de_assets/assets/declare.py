@@ -18,6 +18,7 @@ from de_assets.assets.publish import Publisher
 from de_assets.contracts.audit import rules
 from de_assets.contracts.base import Contract, columns, table_info
 from de_assets.partitions import passes
+from de_assets.storage.lake import Lake
 from de_assets.storage.table_io_manager import ALLOW_MISSING, LakeTable, TableIOManager
 
 IO_MANAGER = "tables"
@@ -66,7 +67,7 @@ def table_asset(
         is_by_day = "day" in transform.__annotations__
 
         def compute(context: dg.AssetExecutionContext, **tables: LakeTable) -> Iterator[Any]:
-            publisher = Publisher(context, contract, _lake(context))
+            publisher = Publisher(context, contract, lake_of(context))
             days = run_days(context)
             if days is None:
                 _publish_whole(publisher, transform, tables)
@@ -190,7 +191,8 @@ def run_days(context: dg.AssetExecutionContext) -> list[date] | None:
     return sorted(date.fromisoformat(key) for key in context.partition_keys)
 
 
-def _lake(context: dg.AssetExecutionContext) -> Any:  # noqa: ANN401  Dagster's resources are untyped
+def lake_of(context: dg.AssetExecutionContext) -> Lake:
+    """The lake of the deployment, from Dagster's untyped resources."""
     manager = getattr(context.resources, IO_MANAGER)
     assert isinstance(manager, TableIOManager)
     return manager.lake

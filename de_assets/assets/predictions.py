@@ -14,6 +14,7 @@ from de_assets.assets.declare import (
     asset_facts,
     asset_in,
     check_specs,
+    lake_of,
     run_days,
 )
 from de_assets.assets.model import CHAMPION
@@ -55,7 +56,7 @@ def prediction_assets(daily: dg.DailyPartitionsDefinition) -> Sequence[dg.Assets
         contacts: LakeTable,
         model: object,
     ) -> Iterator[Any]:
-        publisher = Publisher(context, LeadScores, getattr(context.resources, IO_MANAGER).lake)
+        publisher = Publisher(context, LeadScores, lake_of(context))
         for day in run_days(context) or []:
             started = time.perf_counter()
             scores = _scores(model, features, activity, contacts, day)

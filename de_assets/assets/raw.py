@@ -9,7 +9,13 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from de_assets.assets.declare import IO_MANAGER, asset_facts, check_specs, run_days
+from de_assets.assets.declare import (
+    IO_MANAGER,
+    asset_facts,
+    check_specs,
+    lake_of,
+    run_days,
+)
 from de_assets.assets.publish import Publisher
 from de_assets.contracts.raw import RAW
 from de_assets.contracts.source_tables import (
@@ -84,8 +90,8 @@ def _raw_daily(table: SourceTable, daily: dg.DailyPartitionsDefinition) -> dg.As
         "re-deliveries included, with where each row came from.",
     )
     def raw_table(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        publisher = Publisher(context, contract, getattr(context.resources, IO_MANAGER).lake)
-        files = _catalog(context).files(table.name)
+        publisher = Publisher(context, contract, lake_of(context))
+        files = catalog_of(context).files(table.name)
         days = run_days(context) or []
         index = files.index() if files else []
         at_risk = files.days_at_risk() if files else {}
@@ -114,8 +120,8 @@ def _raw_products() -> dg.AssetsDefinition:
         description="The catalogue as delivered, with where each row came from.",
     )
     def raw_products(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        publisher = Publisher(context, RAW["products"], getattr(context.resources, IO_MANAGER).lake)
-        files = _catalog(context).files("products")
+        publisher = Publisher(context, RAW["products"], lake_of(context))
+        files = catalog_of(context).files("products")
         started = time.perf_counter()
         frame = files.read_all() if files else _nothing(PRODUCTS)
         publisher.publish(_stamped(frame).drop("dt", strict=False), [None])
@@ -138,13 +144,13 @@ def _raw_contacts(daily: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         description="Contacts that changed that day in the CRM; on the newest day, all of them.",
     )
     def raw_contacts(context: dg.AssetExecutionContext, config: ContactsConfig) -> Iterator[Any]:
-        publisher = Publisher(context, RAW["contacts"], getattr(context.resources, IO_MANAGER).lake)
+        publisher = Publisher(context, RAW["contacts"], lake_of(context))
         days = run_days(context) or []
         started = time.perf_counter()
         is_sweep = config.full_sweep
         if is_sweep is None:
             is_sweep = str(days[-1]) == daily.get_last_partition_key()
-        frame = _contacts(_catalog(context), days, is_sweep=is_sweep)
+        frame = _contacts(catalog_of(context), days, is_sweep=is_sweep)
         publisher.spent(time.perf_counter() - started, days)
         publisher.publish(_stamped(frame), days)
         publisher.add_metadata()
@@ -226,7 +232,8 @@ def _deliveries_result(
     )
 
 
-def _catalog(context: dg.AssetExecutionContext) -> SourceCatalog:
+def catalog_of(context: dg.AssetExecutionContext) -> SourceCatalog:
+    """The sources of the deployment, from Dagster's untyped resources."""
     catalog = getattr(context.resources, SOURCES)
     assert isinstance(catalog, SourceCatalog)
     return catalog

@@ -47,7 +47,7 @@ class CleanedOrderLines(Contract):
         }
 
     @pa.dataframe_check(name="cancellation_is_not_a_sale")
-    def cancellation_is_not_a_sale(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def cancellation_is_not_a_sale(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """A cancellation takes units back, so its quantity is negative."""
         return data.lazyframe.select(~pl.col("is_cancellation") | (pl.col("quantity") < 0))
 
@@ -80,7 +80,7 @@ class CleanedEvents(Contract):
         }
 
     @pa.dataframe_check(name="somebody_did_it")
-    def somebody_did_it(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def somebody_did_it(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """An event has a contact, a visitor or a session; else nobody can be told about it."""
         return data.lazyframe.select(
             pl.any_horizontal(pl.col("contact_id", "visitor_id", "session_id").is_not_null())

@@ -72,7 +72,7 @@ class ContactFeatures(Contract):
         }
 
     @pa.dataframe_check(name="windows_are_nested")
-    def windows_are_nested(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def windows_are_nested(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """A longer window holds what a shorter one holds."""
         return data.lazyframe.select(
             (pl.col("orders_7d") <= pl.col("orders_30d"))
@@ -136,6 +136,6 @@ class LeadScores(Contract):
         }
 
     @pa.dataframe_check(name="score_is_the_probability")
-    def score_is_the_probability(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def score_is_the_probability(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """The score is the probability in percent."""
         return data.lazyframe.select((pl.col("probability") * 100 - pl.col("score")).abs() <= 0.5)

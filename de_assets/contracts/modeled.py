@@ -38,14 +38,14 @@ class DimContact(Contract):
         }
 
     @pa.dataframe_check(name="period_is_not_empty")
-    def period_is_not_empty(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def period_is_not_empty(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """A version holds for a day or longer."""
         return data.lazyframe.select(
             pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("valid_from"))
         )
 
     @pa.dataframe_check(name="current_is_open")
-    def current_is_open(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def current_is_open(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """The newest version, and no other, has no end."""
         return data.lazyframe.select(pl.col("is_current") == pl.col("valid_to").is_null())
 
@@ -104,7 +104,7 @@ class FctOrderLine(Contract):
         }
 
     @pa.dataframe_check(name="only_cancellations_cancel")
-    def only_cancellations_cancel(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def only_cancellations_cancel(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """A sale takes back nothing."""
         return data.lazyframe.select(
             pl.col("is_cancellation") | pl.col("cancelled_order_id").is_null()
@@ -147,7 +147,7 @@ class FctSession(Contract):
         }
 
     @pa.dataframe_check(name="ends_after_it_starts")
-    def ends_after_it_starts(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def ends_after_it_starts(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """No session ends before it starts."""
         return data.lazyframe.select(pl.col("ended_at") >= pl.col("started_at"))
 
