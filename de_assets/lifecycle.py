@@ -22,6 +22,7 @@ from dagster._core.storage.tags import (
 import de_assets
 from de_assets.assets.raw import SOURCES
 from de_assets.automation.jobs import INGEST, SCORE, TRAIN
+from de_assets.contracts.source_tables import SOURCE_TABLES
 from de_assets.definitions import build_defs
 from de_assets.errors import DeAssetsError
 from de_assets.lifecycle_report import Report
@@ -31,6 +32,7 @@ from de_assets.sources.catalog import SourceCatalog
 from de_assets.sources.config import Calendar
 from de_assets.transforms.training import snapshot_days
 
+MOST_IGNORED_SHOWN = 10
 FEATURES = dg.AssetKey(["features", "contact_features"])
 
 
@@ -56,6 +58,7 @@ class Lifecycle:
         catalog: SourceCatalog = (defs.resources or {})[SOURCES]
         calendar = catalog.sources.calendar
         _check_range(self.start, self.end, calendar)
+        self._say_what_is_passed_over(catalog)
         with self.report.measuring():
             if catalog.sources.contacts and catalog.sources.contacts.stand_in_from:
                 self.say("Standing in a CRM: one contact for each customer of the orders ...")
@@ -64,6 +67,13 @@ class Lifecycle:
             self._run_jobs(defs, calendar.start)
         self.report.read_model(self.settings)
         return self.report
+
+    def _say_what_is_passed_over(self, catalog: SourceCatalog) -> None:
+        """An archive that nobody unpacked should not be missed only when the numbers are wrong."""
+        for table in SOURCE_TABLES:
+            files = catalog.files(table)
+            for ignored in files.ignored()[:MOST_IGNORED_SHOWN] if files else []:
+                self.say(f"Passed over in {table}: {ignored.key}: {ignored.reason}")
 
     def _run_jobs(self, defs: dg.Definitions, calendar_start: date) -> None:
         days = f"{self.start} to {self.end}"

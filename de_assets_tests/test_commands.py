@@ -83,6 +83,15 @@ def test_a_wrong_setting_is_explained_and_not_traced(shop):
     assert "Traceback" not in done.stderr
 
 
+def test_a_run_says_which_files_it_passes_over_and_why(shop):
+    (shop / "landing" / "older.tar.gz").write_bytes(b"an archive")
+    day = ("--start", "2026-01-05", "--end", "2026-01-05")
+    done = call("run", *day, "--sources", "sources.yaml", "--lake", "lake", cwd=shop)
+    assert done.returncode == 0, done.stderr
+    assert "Passed over in order_lines: older.tar.gz" in done.stdout
+    assert "unpack" in done.stdout
+
+
 def test_settings_may_stand_in_the_file_env(shop):
     (shop / ".env").write_text("DE_ASSETS_SOURCES=sources.yaml\nDE_ASSETS_LAKE=lake\n")
     assert call("doctor", cwd=shop).returncode == 0
