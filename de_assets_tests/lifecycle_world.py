@@ -17,47 +17,43 @@ from de_assets.sandbox.stand_in import create_contacts
 from de_assets.settings import S3Settings, Settings
 
 TOKEN = "test-token-of-the-mock"
-SANDBOX = json.loads(
-    json.dumps(
-        {
-            "currency": "eur",
-            "order_lines": {
-                "url": "orders/",
-                "columns": {
-                    "order_id": ["order_no", "order_number"],
-                    "product_id": "sku",
-                    "description": "item",
-                    "quantity": "qty",
-                    "ordered_at": "ordered",
-                    "unit_price": ["unit_price", "price"],
-                    "contact_id": ["customer", "customer_no"],
-                },
-                "cancellation": {"order_id_prefix": "C"},
-            },
-            "products": {
-                "url": "products/",
-                "columns": {
-                    "product_id": "code",
-                    "name": "title",
-                    "category": "group",
-                    "unit_price": "list_price",
-                },
-            },
-            "events": {
-                "url": "events/",
-                "columns": {
-                    "event_id": "id",
-                    "occurred_at": "ts",
-                    "event_type": "type",
-                    "contact_id": "customer",
-                    "visitor_id": "visitor",
-                    "session_id": "session",
-                    "product_id": "sku",
-                },
-            },
-        }
-    )
-)
+SANDBOX = {
+    "currency": "eur",
+    "order_lines": {
+        "url": "orders/",
+        "columns": {
+            "order_id": ["order_no", "order_number"],
+            "product_id": "sku",
+            "description": "item",
+            "quantity": "qty",
+            "ordered_at": "ordered",
+            "unit_price": ["unit_price", "price"],
+            "contact_id": ["customer", "customer_no"],
+        },
+        "cancellation": {"order_id_prefix": "C"},
+    },
+    "products": {
+        "url": "products/",
+        "columns": {
+            "product_id": "code",
+            "name": "title",
+            "category": "group",
+            "unit_price": "list_price",
+        },
+    },
+    "events": {
+        "url": "events/",
+        "columns": {
+            "event_id": "id",
+            "occurred_at": "ts",
+            "event_type": "type",
+            "contact_id": "customer",
+            "visitor_id": "visitor",
+            "session_id": "session",
+            "product_id": "sku",
+        },
+    },
+}
 
 
 @dataclass(frozen=True)

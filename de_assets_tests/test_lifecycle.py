@@ -228,51 +228,29 @@ def test_no_personal_value_reaches_the_event_log(world, crm, tmp_path):
     assert not [value for value in people if value in text]
 
 
-def test_the_command_exits_2_and_explains_a_range_outside_the_calendar(world, tmp_path):
-    done = subprocess.run(
-        [
-            Path(sys.executable).parent / "de-assets",
-            "run",
-            "--sources",
-            world.sources(),
-            "--lake",
-            tmp_path / "lake",
-            "--start",
-            "2020-01-01",
-            "--end",
-            "2020-01-02",
-        ],
+def command(world, folder, first, last):
+    """`de-assets run` as a process of its own, with its summary in `out.json`."""
+    program = Path(sys.executable).parent / "de-assets"
+    where = ["--sources", world.sources(), "--lake", folder / "lake"]
+    days = ["--start", first, "--end", last]
+    return subprocess.run(
+        [program, "run", *where, *days, "--json", folder / "out.json"],
         capture_output=True,
         text=True,
-        cwd=tmp_path,
+        cwd=folder,
         check=False,
     )
+
+
+def test_the_command_exits_2_and_explains_a_range_outside_the_calendar(world, tmp_path):
+    done = command(world, tmp_path, "2020-01-01", "2020-01-02")
     assert done.returncode == 2
     assert "is not within the calendar" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_the_command_writes_its_summary_and_exits_0(world, tmp_path):
-    done = subprocess.run(
-        [
-            Path(sys.executable).parent / "de-assets",
-            "run",
-            "--sources",
-            world.sources(),
-            "--lake",
-            tmp_path / "lake",
-            "--start",
-            "2025-01-06",
-            "--end",
-            "2025-01-08",
-            "--json",
-            tmp_path / "out.json",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
+    done = command(world, tmp_path, "2025-01-06", "2025-01-08")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "out.json").read_text())["assets"]["raw/order_lines"]["rows"] > 0
     assert done.stderr == ""

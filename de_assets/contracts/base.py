@@ -103,7 +103,7 @@ def column(
 
 def table_info(contract: type[Contract]) -> TableInfo:
     """The table's own facts, from `Config.metadata["table"]`."""
-    metadata: dict[str, object] = getattr(contract.Config, "metadata")  # noqa: B009
+    metadata: dict[str, object] = vars(contract.Config)["metadata"]
     info = metadata["table"]
     assert isinstance(info, TableInfo)
     return info

@@ -120,12 +120,12 @@ def leads_page(tables: Tables, *, grade: str, text: str, number: int) -> LeadsPa
     # The text of these queries is put together from constants; values are always bound.
     [(contacts,)] = tables.rows("SELECT count(*) FROM contact WHERE archived_ms IS NULL", ())
     [(scored, newest)] = tables.rows(
-        "SELECT count(*), max(json_extract(properties, '$.lead_scored_at'))"  # noqa: S608
+        "SELECT count(*), max(json_extract(properties, '$.lead_scored_at'))"  # noqa: S608 - constants
         f" FROM contact WHERE {_IS_SCORED}",
         (),
     )
     [(matching,)] = tables.rows(
-        f"SELECT count(*) FROM contact WHERE {_IS_SCORED} AND {fits}",  # noqa: S608
+        f"SELECT count(*) FROM contact WHERE {_IS_SCORED} AND {fits}",  # noqa: S608 - constants
         arguments,
     )
     page = LeadsPage(
@@ -141,7 +141,7 @@ def leads_page(tables: Tables, *, grade: str, text: str, number: int) -> LeadsPa
             FROM contact WHERE {_IS_SCORED}
         )
         SELECT rank, {CONTACT_COLUMNS} FROM ranked WHERE {fits} ORDER BY rank LIMIT ? OFFSET ?
-        """,  # noqa: S608
+        """,  # noqa: S608 - constants
         (*arguments, LEADS_ON_A_PAGE, (number - 1) * LEADS_ON_A_PAGE),
     )
     leads = tuple(_lead(row, page.newest) for row in rows)

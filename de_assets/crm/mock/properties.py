@@ -7,6 +7,7 @@ Checking values against a definition is in values.py.
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from de_assets.crm.mock import wire
 from de_assets.crm.mock.errors import RefusedRequestError, invalid_request
@@ -96,10 +97,10 @@ class PropertyDefinition:
         }
 
 
-def restored(stored: dict[str, object]) -> PropertyDefinition:
+def restored(stored: dict[str, Any]) -> PropertyDefinition:
     """Return the definition that `PropertyDefinition.stored` turned into plain data."""
-    options = tuple(Option(**option) for option in stored.pop("options"))  # type: ignore[attr-defined]
-    return PropertyDefinition(options=options, **stored)  # type: ignore[arg-type]
+    options = tuple(Option(**option) for option in stored.pop("options"))
+    return PropertyDefinition(options=options, **stored)
 
 
 def definition_from(body: wire.JsonObject) -> PropertyDefinition:

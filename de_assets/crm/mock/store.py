@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from de_assets.crm.mock.properties import STANDARD_PROPERTIES, PropertyDefinition, restored
 from de_assets.crm.mock.words import contains_words, matches_tokens
@@ -255,10 +255,10 @@ class Store:
         self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
 
-def contact_from(row: Sequence[object]) -> Contact:
+def contact_from(row: Sequence[Any]) -> Contact:
     """Return the contact in a row of CONTACT_COLUMNS."""
     contact_id, properties, created_ms, modified_ms, archived_ms = row
-    return Contact(contact_id, json.loads(properties), created_ms, modified_ms, archived_ms)  # type: ignore[arg-type]
+    return Contact(contact_id, json.loads(properties), created_ms, modified_ms, archived_ms)
 
 
 def _dumped(values: Mapping[str, str]) -> str:
