@@ -8,7 +8,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-fast check format graph clean
+.PHONY: help install demo dev test test-fast check format graph dictionary bench clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ format: install  ## Mend what can be mended by itself
 
 graph: install  ## Draw docs/img/asset-graph.svg anew
 	@$(BIN)/de-assets graph docs/img/asset-graph.svg
+
+dictionary: install  ## Write docs/data-dictionary.md anew
+	@$(BIN)/de-assets dictionary docs/data-dictionary.md
+
+bench: install  ## Measure what is measured: benchmarks/, results in docs/benchmarks.md
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit; done
 
 clean:  ## Remove what the demo and the tests left; sources and landing files stay
 	@rm -rf data/lake data/state .coverage .mypy_cache .ruff_cache .hypothesis

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from de_assets.definitions import open_catalog
+from de_assets.deployment import Deployment
 from de_assets.errors import DeAssetsError
 from de_assets.settings import Settings
 from de_assets.sources.catalog import SourceCatalog
@@ -33,11 +33,12 @@ def diagnose(read_settings: Callable[[], Settings]) -> Iterator[Finding]:
         return
     yield Finding("settings", is_well=True, text=f"environment {settings.environment}")
     try:
-        catalog, lake = open_catalog(settings)
+        deployment = Deployment(settings)
     except DeAssetsError as error:
         yield Finding("sources file", is_well=False, text=str(error))
         return
     yield Finding("sources file", is_well=True, text=settings.sources)
+    catalog, lake = deployment.catalog, deployment.lake
     yield _checked("lake", lambda: _probe(lake.objects))
     for table in ("order_lines", "events", "products", "contacts"):
         yield _checked(f"source {table}", lambda table=table: _look_at(catalog, table))  # type: ignore[misc]

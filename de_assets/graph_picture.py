@@ -11,7 +11,7 @@ import dagster as dg
 COLUMNS = (
     ("source",),
     ("raw",),
-    ("cleaned", "quarantine"),
+    ("cleaned", "quarantine", "identity"),
     ("modeled",),
     ("features",),
     ("model", "predictions"),
@@ -22,6 +22,7 @@ COLOURS = {
     "raw": "#b45309",
     "cleaned": "#0e7490",
     "quarantine": "#be123c",
+    "identity": "#4d7c0f",
     "modeled": "#4338ca",
     "features": "#7c3aed",
     "model": "#a21caf",

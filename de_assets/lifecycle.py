@@ -21,15 +21,20 @@ from dagster._core.storage.tags import (
 
 import de_assets
 from de_assets.assets.raw import SOURCES
+from de_assets.automation.incidents import observe_runs
 from de_assets.automation.jobs import INGEST, SCORE, TRAIN
 from de_assets.contracts.source_tables import SOURCE_TABLES
 from de_assets.definitions import build_defs
 from de_assets.errors import DeAssetsError
+from de_assets.incidents.history import IncidentHistory
+from de_assets.incidents.notify import Notifier
 from de_assets.lifecycle_report import Report
 from de_assets.sandbox.stand_in import stand_in_contacts
 from de_assets.settings import Settings
 from de_assets.sources.catalog import SourceCatalog
 from de_assets.sources.config import Calendar
+from de_assets.storage.objects import open_store
+from de_assets.storage.s3 import S3Options
 from de_assets.transforms.training import snapshot_days
 
 MOST_IGNORED_SHOWN = 10
@@ -46,6 +51,7 @@ class Lifecycle:
     end: date
     say: Callable[[str], None] = print
     report: Report = field(default_factory=Report)
+    _run_ids: list[str] = field(default_factory=list, init=False)
 
     def run(self) -> Report:
         """Ingest the range, train, score its last day, and write back.
@@ -65,8 +71,21 @@ class Lifecycle:
                 created = stand_in_contacts(catalog)
                 self.say(f"  {created:,} contacts created in the CRM")
             self._run_jobs(defs, calendar.start)
+            self._keep_incidents(defs)
         self.report.read_model(self.settings)
         return self.report
+
+    def _keep_incidents(self, defs: dg.Definitions) -> None:
+        """What the sensor does where there is a daemon."""
+        history = IncidentHistory(open_store(self.settings.lake, S3Options(self.settings.s3)))
+        changes = observe_runs(
+            self.instance,
+            defs.resolve_asset_graph(),
+            history,
+            self._run_ids,
+            Notifier.of(self.settings),
+        )
+        self.report.add_incidents(changes, history.read().incidents)
 
     def _say_what_is_passed_over(self, catalog: SourceCatalog) -> None:
         """An archive that nobody unpacked should not be missed only when the numbers are wrong."""
@@ -102,6 +121,7 @@ class Lifecycle:
     ) -> bool:
         started = time.perf_counter()
         run_id = str(uuid.uuid4())
+        self._run_ids.append(run_id)
         tags = (
             {}
             if days is None

@@ -13,6 +13,10 @@ from typing import Any
 
 import dagster as dg
 
+from de_assets.assets.quarantine_report import METADATA
+from de_assets.incidents.book import Change
+from de_assets.incidents.incident import Incident
+from de_assets.incidents.message import days_of
 from de_assets.settings import Settings
 from de_assets.storage.lake import Lake
 from de_assets.storage.model_registry import ModelRegistry
@@ -56,6 +60,10 @@ class Report:
             ("planned", "acknowledged", "skipped", "rejected", "blocked"), 0
         )
     )
+    incidents: dict[str, Any] = field(
+        default_factory=lambda: {"opened": 0, "resolved": 0, "open": []}
+    )
+    quarantine: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory_mb: float = 0.0
@@ -109,6 +117,25 @@ class Report:
         else:
             self.model = {"state": "not_enough_evidence", "reason": champion.reason}
 
+    def add_incidents(self, changes: Sequence[Change], incidents: Sequence[Incident]) -> None:
+        """Take in what the run opened and resolved, and what is open now."""
+        transitions = [change.transition for change in changes]
+        self.incidents["opened"] += transitions.count("opened") + transitions.count("reopened")
+        self.incidents["resolved"] += transitions.count("resolved")
+        self.incidents["open"] = [
+            {
+                "id": incident.incident_id,
+                "asset": incident.asset,
+                "check": incident.check,
+                "severity": incident.severity,
+                "state": incident.state,
+                "days": days_of(incident),
+                "text": incident.text,
+            }
+            for incident in incidents
+            if not incident.is_over
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """The report as `docs/reference` describes it."""
         return {
@@ -123,6 +150,8 @@ class Report:
             },
             "model": self.model,
             "crm": self.crm,
+            "incidents": self.incidents,
+            "quarantine": dict(sorted(self.quarantine.items())),
             "seconds": round(self.seconds, 2),
             "cpu_seconds": round(self.cpu_seconds, 2),
             "peak_memory_mb": round(self.peak_memory_mb, 1),
@@ -131,6 +160,9 @@ class Report:
     def _add_materialization(self, event: dg.AssetMaterialization) -> None:
         key = event.asset_key.to_user_string()
         counts = self.assets[key]
+        table = event.metadata.get(METADATA)
+        if isinstance(table, dg.TableMetadataValue):  # of the run: the same on each of its days
+            self.quarantine[key.split("/")[1]] = [dict(record.data) for record in table.records]
         for name, value in event.metadata.items():
             number = value.value
             if not isinstance(number, int | float):

@@ -42,3 +42,14 @@ def passes(
         weight += weights.get(day, 0)
     if current:
         yield current
+
+
+def unbroken(days: Sequence[date]) -> Iterator[tuple[date, date]]:
+    """First and last day of each unbroken stretch of ascending days, one day at least."""
+    first = last = days[0]
+    for day in days[1:]:
+        if day - last > timedelta(days=1):
+            yield first, last
+            first = day
+        last = day
+    yield first, last

@@ -5,6 +5,7 @@ its description, from which the error text and the reference are made.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,10 @@ from de_assets.errors import SettingsError
 
 LOCAL_CRM_TOKEN = "local-development-token"  # noqa: S105  the mock CRM's, worthless elsewhere
 LOCAL_PII_KEY = "local-development-key-not-a-secret"
+# A key that begins so is the name of a secret, which `privacy/keys.py` asks for on first use.
+SECRETS_MANAGER = "secretsmanager:"
+SHORTEST_PII_KEY = 16
+SNS_TOPIC = re.compile(r"sns:arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
 
 
 class Environment(StrEnum):
@@ -89,7 +94,13 @@ class Settings(BaseModel):
     pii_key: SecretStr = Field(
         SecretStr(LOCAL_PII_KEY),
         alias="DE_ASSETS_PII_KEY",
-        description="the key that turns direct identifiers into tokens; 16 characters or more",
+        description="the key of tokens, identity table and audit log; 16 characters or more, or "
+        "secretsmanager:NAME-OR-ARN, optionally with #FIELD of a JSON secret",
+    )
+    pii_key_previous: SecretStr | None = Field(
+        None,
+        alias="DE_ASSETS_PII_KEY_PREVIOUS",
+        description="the key before, written like it; set only while `de-assets rotate-keys` runs",
     )
     crm_base_url: str | None = Field(
         None,
@@ -100,6 +111,17 @@ class Settings(BaseModel):
         SecretStr(LOCAL_CRM_TOKEN),
         alias="CRM_ACCESS_TOKEN",
         description="the bearer token of the CRM",
+    )
+    notify: SecretStr = Field(
+        SecretStr("log"),
+        alias="DE_ASSETS_NOTIFY",
+        description="where incidents are told, separated by commas: log, https://... (a webhook), "
+        "sns:arn:aws:sns:REGION:ACCOUNT:TOPIC",
+    )
+    ui_url: str | None = Field(
+        None,
+        alias="DE_ASSETS_UI_URL",
+        description="the address of the Dagster UI, for links to runs in notifications",
     )
     s3: S3Settings = Field(default_factory=lambda: S3Settings.model_validate({}))
 
@@ -116,13 +138,47 @@ class Settings(BaseModel):
             problems.append("DE_ASSETS_LAKE is empty; name a directory or s3://bucket/prefix")
         if self.crm_base_url is not None and not _is_http_url(self.crm_base_url):
             problems.append("CRM_BASE_URL must be http://host or https://host")
-        if len(self.pii_key.get_secret_value()) < 16:
-            problems.append("DE_ASSETS_PII_KEY is too short; use 16 characters or more")
+        if self.ui_url is not None and not _is_http_url(self.ui_url):
+            problems.append("DE_ASSETS_UI_URL must be http://host or https://host")
+        problems.extend(self._what_is_wrong_with_the_keys())
+        problems.extend(self._what_is_wrong_with_the_channels())
         if self.environment is not Environment.LOCAL:
             problems.extend(self._what_only_local_may_do())
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _what_is_wrong_with_the_keys(self) -> Iterator[str]:
+        given = {"DE_ASSETS_PII_KEY": self.pii_key}
+        if self.pii_key_previous is not None:
+            given["DE_ASSETS_PII_KEY_PREVIOUS"] = self.pii_key_previous
+        for alias, secret in given.items():
+            text = secret.get_secret_value().strip()
+            if text.startswith(SECRETS_MANAGER):
+                name, has_field, field = text.removeprefix(SECRETS_MANAGER).partition("#")
+                if not name or (has_field and not field):
+                    yield f"{alias} must name its secret as {SECRETS_MANAGER}NAME or NAME#FIELD"
+            elif len(text) < SHORTEST_PII_KEY:
+                yield f"{alias} is too short; use {SHORTEST_PII_KEY} characters or more"
+        if len({secret.get_secret_value().strip() for secret in given.values()}) < len(given):
+            yield "DE_ASSETS_PII_KEY_PREVIOUS is the same as DE_ASSETS_PII_KEY; set the new one"
+
+    def _what_is_wrong_with_the_channels(self) -> Iterator[str]:
+        """By their position: a webhook's address is a secret."""
+        for position, channel in enumerate(self.notify_channels, start=1):
+            where = f"DE_ASSETS_NOTIFY, entry {position}"
+            if channel.startswith(("http://", "https://")):
+                if not _is_http_url(channel) or "@" in urlsplit(channel).netloc:
+                    yield f"{where}: must be https://host/path, without a user"
+                elif channel.startswith("http://") and not self.is_local:
+                    yield f"{where}: must be https:// with DE_ASSETS_ENV={self.environment}"
+            elif channel != "log" and not SNS_TOPIC.fullmatch(channel):
+                yield (
+                    f"{where}: must be log, https://host/path or "
+                    "sns:arn:aws:sns:REGION:ACCOUNT:TOPIC"
+                )
+        if len(set(self.notify_channels)) < len(self.notify_channels):
+            yield "DE_ASSETS_NOTIFY: names a channel twice"
 
     def _what_only_local_may_do(self) -> Iterator[str]:
         where = f"with DE_ASSETS_ENV={self.environment}"
@@ -135,6 +191,12 @@ class Settings(BaseModel):
             yield f"CRM_ACCESS_TOKEN must be set {where}; the local token is public"
         if self.crm_base_url is not None and self.crm_base_url.startswith("http://"):
             yield f"CRM_BASE_URL must be https:// {where}; the token travels with it"
+
+    @property
+    def notify_channels(self) -> tuple[str, ...]:
+        """The entries of `notify`; a webhook's address among them is a secret."""
+        entries = self.notify.get_secret_value().split(",")
+        return tuple(entry.strip() for entry in entries if entry.strip())
 
     @property
     def is_local(self) -> bool:

@@ -18,6 +18,7 @@ DAILY = {
     "quarantine/order_lines",
     "quarantine/events",
     "quarantine/contacts",
+    "identity/contacts",
     "modeled/fct_order_line",
     "modeled/fct_session",
     "modeled/contact_daily",
@@ -111,16 +112,19 @@ def test_the_jobs_schedules_and_sensors_are_the_ones_that_people_rely_on(defs):
         "ingest",
         "train",
         "score_and_write_back",
+        "retention",
     }
     repository = defs.get_repository_def()
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "ingest_daily",
         "score_daily",
         "train_weekly",
+        "retention_daily",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "new_order_lines_files",
         "new_events_files",
+        "incidents",
     }
 
 
@@ -142,7 +146,10 @@ def test_sensors_and_schedules_wait_on_a_developers_machine_and_run_elsewhere(tm
 
 def test_a_company_without_events_has_no_sensor_for_them_and_the_same_graph(graph):
     shop = build_defs(Settings(sources="data/sources/online-retail-ii.yaml"))
-    assert {s.name for s in shop.get_repository_def().sensor_defs} == {"new_order_lines_files"}
+    assert {s.name for s in shop.get_repository_def().sensor_defs} == {
+        "new_order_lines_files",
+        "incidents",
+    }
     assert shop.resolve_asset_graph().get_all_asset_keys() == graph.get_all_asset_keys()
 
 

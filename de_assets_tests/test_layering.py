@@ -18,17 +18,24 @@ LAYERS = (
     ("crm",),
     ("sources",),
     ("partitions",),
+    ("privacy",),
+    ("incidents",),
+    ("checks",),
     ("assets",),
     ("automation",),
+    ("deployment",),
     ("definitions",),
     ("lifecycle_report",),
     ("sandbox",),
     ("lifecycle", "graph_picture", "doctor"),
+    ("commands",),
     ("cli",),
 )
 # The demo is the one part of the sandbox that runs the whole.
 EXCEPTIONS = {"sandbox/demo.py"}
-WITHOUT_DAGSTER = ("errors", "settings", "contracts", "transforms", "sources", "crm", "sandbox")
+WITHOUT_DAGSTER = (
+    *("errors", "settings", "contracts", "transforms", "sources", "crm", "sandbox", "privacy"),
+)
 LATE = ("sklearn", "skops", "dagster_aws", "boto3", "scipy", "moto", "uvicorn", "pandas")
 
 

@@ -27,8 +27,11 @@ NAMES = (
     "DE_ASSETS_SOURCES",
     "DE_ASSETS_STATE",
     "DE_ASSETS_PII_KEY",
+    "DE_ASSETS_PII_KEY_PREVIOUS",
     "CRM_BASE_URL",
     "CRM_ACCESS_TOKEN",
+    "DE_ASSETS_NOTIFY",
+    "DE_ASSETS_UI_URL",
 )
 
 
@@ -90,10 +93,22 @@ def test_an_empty_variable_is_as_good_as_none():
         ("DE_ASSETS_LAKE", "s3:///prefix", "write s3://bucket/prefix"),
         ("DE_ASSETS_LAKE", "  ", "name a directory or s3://bucket/prefix"),
         ("DE_ASSETS_PII_KEY", SHORT_KEY, "use 16 characters or more"),
+        ("DE_ASSETS_PII_KEY", f"  {SHORT_KEY}      ", "use 16 characters or more"),
+        ("DE_ASSETS_PII_KEY", "secretsmanager:", "must name its secret"),
+        ("DE_ASSETS_PII_KEY", "secretsmanager:#canary-field", "must name its secret"),
+        ("DE_ASSETS_PII_KEY", "secretsmanager:canary/name#", "must name its secret"),
+        ("DE_ASSETS_PII_KEY_PREVIOUS", SHORT_KEY, "use 16 characters or more"),
+        ("DE_ASSETS_PII_KEY_PREVIOUS", "secretsmanager:#canary", "must name its secret"),
         ("CRM_BASE_URL", "api.example.com", "must be http://host or https://host"),
         ("CRM_BASE_URL", "https://", "must be http://host or https://host"),
         ("CRM_BASE_URL", "http://[::1", "must be http://host or https://host"),
         ("CRM_BASE_URL", "ftp://user:canary@host", "must be http://host or https://host"),
+        ("DE_ASSETS_UI_URL", "dagster.example.com", "must be http://host or https://host"),
+        ("DE_ASSETS_NOTIFY", "log,slack", "entry 2: must be log, https://host/path or sns:arn"),
+        ("DE_ASSETS_NOTIFY", "https:///canary", "entry 1: must be https://host/path"),
+        ("DE_ASSETS_NOTIFY", "https://u:canary@host/", "without a user"),
+        ("DE_ASSETS_NOTIFY", "sns:arn:aws:sns:eu-west-1:1:canary", "REGION:ACCOUNT:TOPIC"),
+        ("DE_ASSETS_NOTIFY", "https://h/canary,https://h/canary", "names a channel twice"),
         ("AWS_ENDPOINT_URL", "localhost:9000", "must be http://host or https://host"),
         ("AWS_ACCESS_KEY_ID", AWS_KEY, "set both or neither"),
         ("AWS_SECRET_ACCESS_KEY", AWS_SECRET, "set both or neither"),
@@ -107,6 +122,28 @@ def test_a_wrong_value_names_the_variable_and_the_fix_and_no_secret(
 
     assert variable in text
     assert fix in text
+    assert "canary" not in text
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "secretsmanager:prod/pii",
+        "secretsmanager:prod/pii#key",
+        "secretsmanager:arn:aws:secretsmanager:eu-west-1:123456789012:secret:pii-AbCdEf#key",
+    ],
+)
+def test_a_key_may_be_the_name_of_a_secret_in_every_environment(reference: str):
+    settings = Settings.from_env(PRODUCTION | {"DE_ASSETS_PII_KEY": reference})
+
+    assert settings.pii_key.get_secret_value() == reference
+    assert settings.pii_key_previous is None
+
+
+def test_the_key_before_is_another_than_the_key_in_use():
+    text = problem({"DE_ASSETS_PII_KEY": PII_KEY, "DE_ASSETS_PII_KEY_PREVIOUS": f" {PII_KEY}"})
+
+    assert "DE_ASSETS_PII_KEY_PREVIOUS is the same as DE_ASSETS_PII_KEY" in text
     assert "canary" not in text
 
 
@@ -166,6 +203,21 @@ def test_the_token_of_a_crm_travels_over_https_outside_a_local_machine():
     assert "CRM_BASE_URL must be https:// with DE_ASSETS_ENV=production" in text
     local = Settings.from_env({"CRM_BASE_URL": "http://127.0.0.1:8090"})
     assert local.crm_base_url == "http://127.0.0.1:8090"
+
+
+def test_incidents_are_told_to_the_log_until_somebody_says_otherwise():
+    assert Settings.from_env({}).notify_channels == ("log",)
+    topic = "sns:arn:aws:sns:eu-west-1:123456789012:incidents.fifo"
+    told = Settings.from_env({"DE_ASSETS_NOTIFY": f"log, http://127.0.0.1:9/x ,{topic},"})
+    assert told.notify_channels == ("log", "http://127.0.0.1:9/x", topic)
+    assert "127.0.0.1" not in repr(told)
+
+
+def test_a_webhook_is_told_over_https_outside_a_local_machine():
+    text = problem(PRODUCTION | {"DE_ASSETS_NOTIFY": "log,http://hooks.example.com/canary"})
+
+    assert "DE_ASSETS_NOTIFY, entry 2: must be https:// with DE_ASSETS_ENV=production" in text
+    assert "canary" not in text
 
 
 def test_production_may_be_without_a_crm():

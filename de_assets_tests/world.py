@@ -84,6 +84,14 @@ CONTACTS = [
 ]  # fmt: skip
 
 _ROWS = {"order_lines": ORDER_LINES, "events": EVENTS, "products": PRODUCTS, "contacts": CONTACTS}
+COLUMNS = {
+    "order_lines": "order_id product_id description quantity ordered_at unit_price contact_id "
+    "country",
+    "events": "event_id occurred_at event_type contact_id visitor_id session_id product_id channel",
+    "products": "product_id name category unit_price",
+    "contacts": "contact_id crm_id email first_name last_name phone company country channel "
+    "lifecycle_stage created_at modified_at",
+}
 _FLOATS = ("quantity", "unit_price")
 
 
@@ -97,7 +105,7 @@ def raw(name: str, rows: list[tuple[str, ...]] | None = None) -> pl.LazyFrame:
     source = SOURCE_TABLES[name]
     chosen = _ROWS[name] if rows is None else rows
     frame = pl.DataFrame(
-        chosen, schema=dict.fromkeys(["_source", *source.columns], pl.String), orient="row"
+        chosen, schema=dict.fromkeys(["_source", *COLUMNS[name].split()], pl.String), orient="row"
     )
     day = pl.lit(None, pl.Date)
     if source.day_column:

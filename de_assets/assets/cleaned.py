@@ -5,7 +5,8 @@ reasons, or a duplicate; the check `conservation` counts that none is lost.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
@@ -15,16 +16,20 @@ import polars as pl
 
 from de_assets.assets.declare import (
     IO_MANAGER,
-    Upstream,
     asset_facts,
     asset_in,
     check_specs,
     definition_metadata,
     lake_of,
+    lineage_metadata,
     run_days,
 )
-from de_assets.assets.publish import Publisher, is_beyond_tolerance
-from de_assets.contracts.audit import Verdict
+from de_assets.assets.derivation import Derivation, Upstream
+from de_assets.assets.publish import Publisher
+from de_assets.assets.quarantine_report import QuarantineReport
+from de_assets.assets.tally import is_beyond
+from de_assets.checks.watch import drift_watch
+from de_assets.contracts.audit import UNPARSED, Verdict
 from de_assets.contracts.base import Contract, table_info
 from de_assets.contracts.cleaned import (
     CleanedContacts,
@@ -33,13 +38,7 @@ from de_assets.contracts.cleaned import (
     CleanedProducts,
 )
 from de_assets.contracts.raw import QUARANTINE
-from de_assets.contracts.source_tables import (
-    CONTACTS,
-    EVENTS,
-    ORDER_LINES,
-    PRODUCTS,
-    SourceTable,
-)
+from de_assets.contracts.source_tables import SOURCE_TABLES, SourceTable
 from de_assets.partitions import passes
 from de_assets.storage.table_io_manager import LakeTable
 from de_assets.transforms.clean import (
@@ -50,8 +49,9 @@ from de_assets.transforms.clean import (
     clean_products,
 )
 from de_assets.transforms.deduplicate import IS_DUPLICATE
-from de_assets.transforms.tokens import tokenise
-from de_assets.transforms.typing import UNPARSED, Dialect
+from de_assets.transforms.quarantine import as_quarantine, in_order_of_arrival, mark_quarantined
+from de_assets.transforms.tokens import TokenKey
+from de_assets.transforms.typing import Dialect
 
 DESCRIPTIONS = {
     "order_lines": "Order lines, typed and trimmed; the same line from two files counts once.",
@@ -61,50 +61,90 @@ DESCRIPTIONS = {
 }
 
 
-def cleaned_assets(
-    daily: dg.DailyPartitionsDefinition, dialects: dict[str, Dialect], pii_key: bytes
-) -> Sequence[dg.AssetsDefinition]:
-    """The assets of stages `cleaned` and `quarantine`.
+CLEANED: tuple[tuple[type[Contract], Clean], ...] = (
+    (CleanedOrderLines, clean_order_lines),
+    (CleanedEvents, clean_events),
+    (CleanedProducts, clean_products),
+    (CleanedContacts, clean_contacts),
+)
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """One source table on its way to cleaned and quarantine."""
+
+    source: SourceTable
+    contract: type[Contract]
+    clean: Clean
+    dialect: Dialect
+    token_key: TokenKey
+
+    def typed(self, arrived: pl.LazyFrame) -> pl.LazyFrame:
+        """Raw rows in order of arrival to typed ones, duplicates marked."""
+        # In order of arrival, so that the same rows make the same file.
+        return self.clean(arrived, self.dialect, self.token_key).sort("_row")
+
+    def marked(self, raw: pl.LazyFrame) -> pl.LazyFrame:
+        """Raw rows to typed ones: the table, before duplicates and broken rows leave it."""
+        return self.typed(in_order_of_arrival(raw))
+
+    def derivations(self) -> tuple[Derivation, Derivation]:
+        """How the cleaned table is made, and its quarantine."""
+        upstreams = {"raw": Upstream(f"raw/{self.source.name}")}
+        rejects = partial(
+            mark_quarantined,
+            source=self.source,
+            contract=self.contract,
+            clean=self.clean,
+            dialect=self.dialect,
+            token_key=self.token_key,
+        )
+        return (
+            Derivation(self.contract, self.marked, upstreams, DESCRIPTIONS[self.source.name]),
+            Derivation(
+                QUARANTINE[self.source.name],
+                rejects,
+                upstreams,
+                f"Rows of {self.source.name} that broke a rule, each with its reasons.",
+            ),
+        )
+
+
+def cleanings(dialects: Mapping[str, Dialect], token_key: TokenKey) -> Sequence[Cleaning]:
+    """Every source table on its way.
 
     Args:
-        daily: The calendar.
         dialects: How each source table's supplier writes values, by the table's name.
-        pii_key: The key of the tokens.
+        token_key: The key of the tokens.
     """
-    of_contacts = partial(clean_contacts, pii_key=pii_key)
     return [
-        _cleaned_pair(ORDER_LINES, CleanedOrderLines, clean_order_lines, daily, dialects, pii_key),
-        _cleaned_pair(EVENTS, CleanedEvents, clean_events, daily, dialects, pii_key),
-        _cleaned_pair(PRODUCTS, CleanedProducts, clean_products, None, dialects, pii_key),
-        _cleaned_pair(CONTACTS, CleanedContacts, of_contacts, daily, dialects, pii_key),
+        Cleaning(SOURCE_TABLES[entity], contract, clean, dialects[entity], token_key)
+        for contract, clean in CLEANED
+        for entity in [table_info(contract).entity]
     ]
 
 
-def _cleaned_pair(
-    source: SourceTable,
-    contract: type[Contract],
-    clean: Clean,
-    partitions: dg.DailyPartitionsDefinition | None,
-    dialects: dict[str, Dialect],
-    pii_key: bytes,
-) -> dg.AssetsDefinition:
-    quarantine = QUARANTINE[source.name]
+def cleaned_pair(cleaning: Cleaning, daily: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The assets `cleaned/<entity>` and `quarantine/<entity>`: one step makes both."""
+    source, contract = cleaning.source, cleaning.contract
+    of_cleaned, of_quarantine = cleaning.derivations()
+    partitions = daily if table_info(contract).is_daily else None
     facts = asset_facts(contract, ("polars", "pandera"))
-    upstream = Upstream(f"raw/{source.name}")
-    clean_it = partial(clean, dialect=dialects[source.name])
 
     def compute(context: dg.AssetExecutionContext, raw: LakeTable) -> Iterator[Any]:
         lake = lake_of(context)
-        cleaned = Publisher(context, contract, lake)
-        rejects = Publisher(context, quarantine, lake)
+        cleaned = Publisher(context, contract, lake, drift_watch(contract, lake.objects))
+        rejects = Publisher(context, of_quarantine.contract, lake)
+        found = QuarantineReport(source.name)
         days = run_days(context)
         cut: Iterator[Sequence[date | None]] = (
             iter([[None]]) if days is None else passes(days, raw.sizes())
         )
         for together in cut:
-            _clean_pass(source, clean_it, raw, together, cleaned, rejects, pii_key)
-        rejects.add_metadata()
-        cleaned.add_metadata()
+            found.add(clean_pass(cleaning, raw, together, cleaned, rejects))
+        told = found.metadata(lake, days[0] if days else None)
+        rejects.add_metadata(lineage_metadata(of_quarantine, context) | told)
+        cleaned.add_metadata(lineage_metadata(of_cleaned, context))
         yield rejects.output("quarantine")
         yield from cleaned.check_results()
         yield cleaned.conservation_result()
@@ -121,9 +161,9 @@ def _cleaned_pair(
                 owners=facts["owners"],
                 kinds=facts["kinds"],
                 io_manager_key=IO_MANAGER,
-                code_version="1",
-                description=f"Rows of {source.name} that broke a rule, each with its reasons.",
-                metadata=definition_metadata(quarantine),
+                code_version=of_quarantine.code_version,
+                description=of_quarantine.description,
+                metadata=definition_metadata(of_quarantine.contract),
             ),
             "cleaned": dg.AssetOut(
                 key=facts["key"],
@@ -131,13 +171,13 @@ def _cleaned_pair(
                 owners=facts["owners"],
                 kinds=facts["kinds"],
                 io_manager_key=IO_MANAGER,
-                code_version="1",
+                code_version=of_cleaned.code_version,
                 is_required=False,
-                description=DESCRIPTIONS[source.name],
+                description=of_cleaned.description,
                 metadata=facts["metadata"],
             ),
         },
-        ins={"raw": asset_in(upstream, partitions)},
+        ins={"raw": asset_in(of_cleaned.upstreams["raw"], partitions)},
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
         check_specs=check_specs(contract, "conservation"),
@@ -145,34 +185,48 @@ def _cleaned_pair(
     )(compute)
 
 
-def _clean_pass(
-    source: SourceTable,
-    clean_it: Callable[[pl.LazyFrame], pl.LazyFrame],
+def clean_pass(
+    cleaning: Cleaning,
     raw: LakeTable,
     days: Sequence[date | None],
     cleaned: Publisher,
     rejects: Publisher,
-    pii_key: bytes,
-) -> None:
-    """Read some days once, and write both tables of them."""
+) -> pl.DataFrame:
+    """Read some days once, write both tables of them, and return the rows in quarantine.
+
+    Args:
+        cleaning: The source table and its way.
+        raw: Its raw table.
+        days: Neighbouring days, or None alone for a table without days.
+        cleaned: Publisher of the cleaned table; its reports are filled in.
+        rejects: Publisher of the quarantine.
+
+    Returns:
+        The quarantine's columns, and `dt` for daily tables.
+    """
     started = time.perf_counter()
     first, last = days[0], days[-1]
     if first is None or last is None:
         frame = raw.frame().with_columns(dt=pl.lit(None, pl.Date))
     else:
         frame = raw.between(first, last)
-    arrived = frame.sort("dt", "_source", "_source_row").with_row_index("_row").collect()
-    # In order of arrival, so that the same rows make the same file.
-    typed = clean_it(arrived.lazy()).sort("_row").collect()
+    arrived = in_order_of_arrival(frame).collect()
+    typed = cleaning.typed(arrived.lazy()).collect()
     _count(cleaned, arrived, typed, days)
     distinct = typed.filter(~pl.col(IS_DUPLICATE)).drop(IS_DUPLICATE)
-    kept, rejected, verdict = _split(cleaned, distinct)
-    marked = _as_quarantine(source, arrived, distinct, verdict, pii_key)
+    verdict = cleaned.audit(distinct.drop("_row"), days)
+    rejected = verdict.rejected()
+    kept = distinct.filter(~rejected).select(pl.exclude("_row", f"^{UNPARSED}.*$"))
+    broken = distinct.select("_row", reasons=verdict.reasons()).filter(rejected)
+    marked = as_quarantine(
+        arrived.lazy(), broken.lazy(), cleaning.source, cleaning.token_key
+    ).collect()
     cleaned.spent(time.perf_counter() - started, days)
     if first is None:
         kept, marked = kept.drop("dt"), marked.drop("dt")
     rejects.write(marked, days)
-    cleaned.write(kept, _judge(cleaned, rejected, verdict, days))
+    cleaned.write(kept, _judge(cleaned, distinct.filter(rejected), verdict, days))
+    return marked
 
 
 def _count(
@@ -187,19 +241,12 @@ def _count(
         report.duplicates = duplicates.get(day, 0)
 
 
-def _split(cleaned: Publisher, typed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, Verdict]:
-    """Rows that keep the contract, rows that do not (with `_row`), and why."""
-    verdict = cleaned.audit(typed.drop("_row"))
-    rejected = verdict.rejected()
-    kept = typed.filter(~rejected).select(pl.exclude("_row", f"^{UNPARSED}.*$"))
-    return kept, typed.filter(rejected), verdict
-
-
 def _judge(
     cleaned: Publisher, rejected: pl.DataFrame, verdict: Verdict, days: Sequence[date | None]
 ) -> list[date | None]:
     """The days that may be published; the others are blocked, with the reason."""
     counts = dict(rejected.group_by("dt").len().iter_rows())
+    rate = table_info(cleaned.contract).tolerated_reject_rate
     publishable = []
     for day in days:
         report = cleaned.report(day)
@@ -207,39 +254,18 @@ def _judge(
         distinct = (report.rows_in or 0) - report.duplicates
         if verdict.structural:
             cleaned.block(day, "; ".join(verdict.structural))
-        elif is_beyond_tolerance(cleaned.contract, report.quarantined, distinct):
-            rate = table_info(cleaned.contract).tolerated_reject_rate
+        elif is_beyond(report.quarantined, distinct, rate):
             cleaned.block(
                 day,
                 f"{report.quarantined:,} of {distinct:,} rows break the contract, more than the "
                 f"tolerated {rate:.0%}",
             )
+        elif beyond := cleaned.tally.rules_beyond_tolerance(day):
+            cleaned.block(
+                day,
+                f"more than the tolerated {beyond[0].tolerated_rate:.1%} of the rows break "
+                f"{beyond[0].name}",
+            )
         else:
             publishable.append(day)
     return publishable
-
-
-def _as_quarantine(
-    source: SourceTable,
-    arrived: pl.DataFrame,
-    typed: pl.DataFrame,
-    verdict: Verdict,
-    pii_key: bytes,
-) -> pl.DataFrame:
-    """The rejected rows as they arrived, as text, with their reasons; identifiers as tokens."""
-    rejected = verdict.rejected()
-    marked = pl.DataFrame(
-        {"_row": typed["_row"].filter(rejected), "reasons": verdict.reasons().filter(rejected)}
-    )
-    rows = arrived.join(marked, on="_row", how="inner", maintain_order="left")
-    return rows.select(
-        *(pl.col(name).cast(pl.String) for name in source.columns),
-        "reasons",
-        "_source",
-        "_source_row",
-        "_batch",
-        "dt",
-    ).with_columns(
-        pl.col(name).map_batches(lambda v: tokenise(v, pii_key), return_dtype=pl.String)
-        for name in source.direct_identifiers
-    )

@@ -1,6 +1,7 @@
 """Back to the source: the plan, the write-back that the CRM acknowledged, and the reading back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -8,17 +9,19 @@ import polars as pl
 
 from de_assets.assets.declare import (
     IO_MANAGER,
-    Upstream,
     asset_facts,
     asset_in,
     check_specs,
     lake_of,
+    lineage_metadata,
     run_days,
 )
+from de_assets.assets.derivation import Derivation, Upstream
 from de_assets.assets.publish import Publisher
 from de_assets.assets.raw import SOURCES, catalog_of
 from de_assets.contracts.base import Contract, table_info
 from de_assets.contracts.crm import Receipts, Reconciliation, SyncPlan
+from de_assets.crm.ledger import SCHEMA as LEDGER_SCHEMA
 from de_assets.crm.ledger import Ledger
 from de_assets.crm.plan import Mode, make_plan
 from de_assets.crm.push import RECEIPT_SCHEMA, ensure_properties, push, reconcile
@@ -36,16 +39,28 @@ CRM_SPEC = dg.AssetSpec(
 )
 
 
+def plan_derivation(mode: Mode) -> Derivation:
+    """How the sync plan is made, of scores, contacts and what the CRM has acknowledged."""
+    return Derivation(
+        SyncPlan,
+        partial(make_plan, mode=mode),
+        {
+            "scores": Upstream("predictions/lead_scores"),
+            "contacts": Upstream("modeled/dim_contact"),
+        },
+        "What a write-back would change, contact by contact, before anything is sent.",
+        states={"ledger": LEDGER_SCHEMA},
+    )
+
+
 def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.AssetsDefinition]:
     """The assets of group `reverse_etl`."""
+    plan_of = plan_derivation(mode)
 
     @dg.asset(
         **_facts(SyncPlan, daily),
-        description="What a write-back would change, contact by contact, before anything is sent.",
-        ins={
-            "scores": asset_in(Upstream("predictions/lead_scores"), daily),
-            "contacts": asset_in(Upstream("modeled/dim_contact"), None),
-        },
+        description=plan_of.description,
+        ins={name: asset_in(each, daily) for name, each in plan_of.upstreams.items()},
     )
     def sync_plan(
         context: dg.AssetExecutionContext, scores: LakeTable, contacts: LakeTable
@@ -53,12 +68,12 @@ def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.A
         publisher = _publisher(context, SyncPlan)
         ledger = Ledger(publisher.lake.objects).read()
         for day in run_days(context) or []:
-            plan = make_plan(
-                scores.between(day, day), contacts.frame(), ledger.lazy(), mode
+            plan = plan_of.transform(
+                scores=scores.between(day, day), contacts=contacts.frame(), ledger=ledger.lazy()
             ).collect()
             publisher.publish(plan, [day])
             _add_counts(context, publisher, plan, "action", str(day))
-        yield from _finish(publisher)
+        yield from _finish(publisher, lineage_metadata(plan_of, context))
 
     @dg.asset(
         **_facts(Receipts, daily, kinds=("hubspot",), check="accepted"),
@@ -181,8 +196,8 @@ def _add_counts(
     )
 
 
-def _finish(publisher: Publisher) -> Iterator[Any]:
-    publisher.add_metadata()
+def _finish(publisher: Publisher, lineage: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    publisher.add_metadata(lineage)
     yield from publisher.check_results()
     yield from publisher.fail_if_blocked()
     yield publisher.output()

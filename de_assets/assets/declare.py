@@ -1,12 +1,11 @@
-"""How a table becomes an asset: from its contract, its upstreams and one pure transform.
+"""How a table becomes an asset: from its derivation (`derivation.py`).
 
-`@table_asset` reads each pass of days lazily, calls the transform, and publishes what it returns
+`table_asset` reads each pass of days lazily, calls the transform, and publishes what it returns
 under the contract (`publish.py`). Cleaning, which has two outputs, is declared in `cleaned.py`.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -14,12 +13,16 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from de_assets.assets.derivation import Derivation, Upstream
+from de_assets.assets.lineage import column_lineage, lineage_text, table_sources
 from de_assets.assets.publish import Publisher
+from de_assets.checks.watch import drift_watch, watch_specs
 from de_assets.contracts.audit import rules
 from de_assets.contracts.base import Contract, columns, table_info
 from de_assets.partitions import passes
 from de_assets.storage.lake import Lake
 from de_assets.storage.table_io_manager import ALLOW_MISSING, LakeTable, TableIOManager
+from de_assets.transforms.lineage import LineageError
 
 IO_MANAGER = "tables"
 DIMENSIONS = {
@@ -30,71 +33,47 @@ DIMENSIONS = {
     "consistency": "The values of a row agree with each other.",
     "conservation": "Every raw row is cleaned, quarantined or a duplicate; none is lost.",
 }
-Transform = Callable[..., pl.LazyFrame]
-
-
-@dataclass(frozen=True)
-class Upstream:
-    """A table that an asset reads.
-
-    Attributes:
-        key: Asset key, `stage/entity`.
-        look_back_days: How many days before its own a daily asset also reads of a daily one.
-        is_whole: Whether a daily asset reads all days of it, not only its own.
-    """
-
-    key: str
-    look_back_days: int = 0
-    is_whole: bool = False
 
 
 def table_asset(
-    contract: type[Contract],
+    derivation: Derivation,
+    daily: dg.PartitionsDefinition,
     *,
-    partitions: dg.PartitionsDefinition | None,
-    code_version: str,
     kinds: tuple[str, ...] = ("polars",),
     group: str | None = None,
-    **upstreams: Upstream,
-) -> Callable[[Transform], dg.AssetsDefinition]:
-    """Make an asset of a transform from LazyFrames (named as the upstreams) to one LazyFrame.
+) -> dg.AssetsDefinition:
+    """Make an asset of a derivation; it has daily partitions if its table has."""
+    contract, upstreams = derivation.contract, derivation.upstreams
+    partitions = daily if table_info(contract).is_daily else None
 
-    Daily tables are read and written with `dt` (Date). A transform that also takes `day` is called
-    once for each day; else it gets a pass of neighbouring days at once.
-    """
+    def compute(context: dg.AssetExecutionContext, **tables: LakeTable) -> Iterator[Any]:
+        lake = lake_of(context)
+        publisher = Publisher(context, contract, lake, drift_watch(contract, lake.objects))
+        days = run_days(context)
+        if days is None:
+            _publish_whole(publisher, derivation, tables)
+        else:
+            weights = _weights(tables, upstreams)
+            cut = ([day] for day in days) if derivation.is_by_day else passes(days, weights)
+            for together in cut:
+                _publish_days(publisher, derivation, tables, together)
+        publisher.add_metadata(lineage_metadata(derivation, context))
+        yield from publisher.check_results()
+        yield from publisher.fail_if_blocked()
+        yield publisher.output()
 
-    def decorate(transform: Transform) -> dg.AssetsDefinition:
-        is_by_day = "day" in transform.__annotations__
-
-        def compute(context: dg.AssetExecutionContext, **tables: LakeTable) -> Iterator[Any]:
-            publisher = Publisher(context, contract, lake_of(context))
-            days = run_days(context)
-            if days is None:
-                _publish_whole(publisher, transform, tables)
-            else:
-                weights = _weights(tables, upstreams)
-                cut = ([day] for day in days) if is_by_day else passes(days, weights)
-                for together in cut:
-                    _publish_days(publisher, transform, tables, upstreams, together)
-            publisher.add_metadata()
-            yield from publisher.check_results()
-            yield from publisher.fail_if_blocked()
-            yield publisher.output()
-
-        compute.__name__ = transform.__name__
-        return dg.asset(
-            **asset_facts(contract, kinds, group),
-            partitions_def=partitions,
-            backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
-            code_version=code_version,
-            description=transform.__doc__,
-            io_manager_key=IO_MANAGER,
-            required_resource_keys={IO_MANAGER},
-            check_specs=check_specs(contract),
-            ins={name: asset_in(upstream, partitions) for name, upstream in upstreams.items()},
-        )(compute)
-
-    return decorate
+    compute.__name__ = derivation.key.replace("/", "__")
+    return dg.asset(
+        **asset_facts(contract, kinds, group),
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
+        code_version=derivation.code_version,
+        description=derivation.description,
+        io_manager_key=IO_MANAGER,
+        required_resource_keys={IO_MANAGER},
+        check_specs=check_specs(contract),
+        ins={name: asset_in(upstream, partitions) for name, upstream in upstreams.items()},
+    )(compute)
 
 
 def asset_facts(
@@ -126,9 +105,33 @@ def definition_metadata(contract: type[Contract]) -> dict[str, Any]:
     return facts
 
 
-def column_schema(contract: type[Contract]) -> dg.TableSchema:
-    """The column tab: type, meaning, constraints, and who a column could identify."""
+def lineage_metadata(derivation: Derivation, context: dg.AssetExecutionContext) -> dict[str, Any]:
+    """Where each column comes from: as Dagster's column lineage, and in words in the column tab."""
+    try:
+        sources = table_sources(derivation)
+    except LineageError as error:
+        # The table is written by now, and is no worse for it.
+        context.log.warning("No column lineage of %s. %s", derivation.key, error)
+        return {}
+    texts = {name: lineage_text(name, of_column) for name, of_column in sources.items()}
+    return {
+        "dagster/column_lineage": column_lineage(sources),
+        "dagster/column_schema": column_schema(derivation.contract, texts),
+    }
+
+
+def column_schema(
+    contract: type[Contract], made_of: Mapping[str, str] | None = None
+) -> dg.TableSchema:
+    """The column tab: type, meaning, constraints, and who a column could identify.
+
+    Args:
+        contract: The table.
+        made_of: Where its columns come from, in words; shown among the constraints, since the UI
+            takes the meaning from the definition alone.
+    """
     unique = table_info(contract).unique_by
+    made = made_of or {}
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -138,7 +141,7 @@ def column_schema(contract: type[Contract]) -> dg.TableSchema:
                 constraints=dg.TableColumnConstraints(
                     nullable=info.is_nullable,
                     unique=unique == (info.name,),
-                    other=list(info.constraints),
+                    other=[*info.constraints, *filter(None, [made.get(info.name)])],
                 ),
                 tags={"pii": info.pii},
             )
@@ -148,12 +151,18 @@ def column_schema(contract: type[Contract]) -> dg.TableSchema:
 
 
 def check_specs(contract: type[Contract], *more: str) -> list[dg.AssetCheckSpec]:
-    """One blocking check for each dimension that the contract has a rule of, and `more`."""
+    """One blocking check for each dimension that the contract has a rule of, and `more`.
+
+    Then those that compare with earlier days, which block nothing.
+    """
     key = dg.AssetKey(table_info(contract).key.split("/"))
     dimensions = dict.fromkeys([*(rule.dimension for rule in rules(contract)), *more])
     return [
-        dg.AssetCheckSpec(name, asset=key, blocking=True, description=DIMENSIONS[name])
-        for name in dimensions
+        *(
+            dg.AssetCheckSpec(name, asset=key, blocking=True, description=DIMENSIONS[name])
+            for name in dimensions
+        ),
+        *watch_specs(contract),
     ]
 
 
@@ -210,31 +219,31 @@ def _weights(tables: Mapping[str, LakeTable], upstreams: Mapping[str, Upstream])
 
 
 def _publish_whole(
-    publisher: Publisher, transform: Transform, tables: Mapping[str, LakeTable]
+    publisher: Publisher, derivation: Derivation, tables: Mapping[str, LakeTable]
 ) -> None:
     started = time.perf_counter()
     frames = {name: table.frame() for name, table in tables.items()}
-    frame = transform(**frames).collect(engine="streaming")
+    frame = derivation.transform(**frames).collect(engine="streaming")
     publisher.publish(frame, [None])
     publisher.report(None).seconds = time.perf_counter() - started
 
 
 def _publish_days(
     publisher: Publisher,
-    transform: Transform,
+    derivation: Derivation,
     tables: Mapping[str, LakeTable],
-    upstreams: Mapping[str, Upstream],
     days: list[date],
 ) -> None:
     started = time.perf_counter()
     frames: dict[str, Any] = {}
     for name, table in tables.items():
-        upstream = upstreams[name]
+        upstream = derivation.upstreams[name]
         since = days[0] - timedelta(days=upstream.look_back_days)
         is_whole = upstream.is_whole or not table.is_daily
         frames[name] = table.frame() if is_whole else table.between(since, days[-1])
-    if "day" in transform.__annotations__:
+    if derivation.is_by_day:
         frames["day"] = days[0]
-    frame = transform(**frames).filter(pl.col("dt").is_between(days[0], days[-1])).collect()
+    made = derivation.transform(**frames)
+    frame = made.filter(pl.col("dt").is_between(days[0], days[-1])).collect()
     publisher.spent(time.perf_counter() - started, days)
     publisher.publish(frame, days)

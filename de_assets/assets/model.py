@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from de_assets.assets.declare import Upstream, asset_in
+from de_assets.assets.declare import asset_in
+from de_assets.assets.derivation import Upstream
 from de_assets.storage.model_registry import ModelRegistry, State, card
 from de_assets.transforms.learning import (
     GateVerdict,

@@ -10,42 +10,56 @@ import polars as pl
 
 from de_assets.assets.declare import (
     IO_MANAGER,
-    Upstream,
     asset_facts,
     asset_in,
     check_specs,
     lake_of,
+    lineage_metadata,
     run_days,
 )
+from de_assets.assets.derivation import Derivation, Upstream
 from de_assets.assets.model import CHAMPION
 from de_assets.assets.publish import Publisher
+from de_assets.checks.freshness import freshness_policy
+from de_assets.checks.watch import drift_watch
 from de_assets.contracts.features import LeadScores
 from de_assets.storage.table_io_manager import LakeTable, empty_frame
-from de_assets.transforms.features import HISTORY_DAYS, contact_features
+from de_assets.transforms.features import HISTORY_DAYS
 from de_assets.transforms.learning import LeadModel
-from de_assets.transforms.scoring import TREND_WINDOW_DAYS, score_contacts
+from de_assets.transforms.scoring import TREND_WINDOW_DAYS, score_day
+
+
+def score_derivation() -> Derivation:
+    """How the scores are made, by whichever model is in service."""
+    look_back = HISTORY_DAYS + TREND_WINDOW_DAYS
+    return Derivation(
+        LeadScores,
+        score_day,
+        {
+            "features": Upstream("features/contact_features"),
+            "activity": Upstream("modeled/contact_daily", look_back_days=look_back),
+            "contacts": Upstream("modeled/dim_contact"),
+        },
+        "How likely each contact orders within the horizon, with grade, trend and reasons.",
+    )
 
 
 def prediction_assets(daily: dg.DailyPartitionsDefinition) -> Sequence[dg.AssetsDefinition]:
     """The assets of stage `predictions`."""
-    look_back = HISTORY_DAYS + TREND_WINDOW_DAYS
+    derivation = score_derivation()
 
     @dg.asset(
         **asset_facts(LeadScores, ("polars", "scikitlearn")),
         partitions_def=daily,
+        freshness_policy=freshness_policy(daily.end),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        code_version="1",
-        description="How likely each contact orders within the horizon, with grade, trend and "
-        "reasons.",
+        code_version=derivation.code_version,
+        description=derivation.description,
         io_manager_key=IO_MANAGER,
         required_resource_keys={IO_MANAGER},
         check_specs=check_specs(LeadScores),
         ins={
-            "features": asset_in(Upstream("features/contact_features"), daily),
-            "activity": asset_in(
-                Upstream("modeled/contact_daily", look_back_days=look_back), daily
-            ),
-            "contacts": asset_in(Upstream("modeled/dim_contact"), None),
+            **{name: asset_in(each, daily) for name, each in derivation.upstreams.items()},
             "model": dg.AssetIn(key=CHAMPION),
         },
     )
@@ -56,13 +70,14 @@ def prediction_assets(daily: dg.DailyPartitionsDefinition) -> Sequence[dg.Assets
         contacts: LakeTable,
         model: object,
     ) -> Iterator[Any]:
-        publisher = Publisher(context, LeadScores, lake_of(context))
+        lake = lake_of(context)
+        publisher = Publisher(context, LeadScores, lake, drift_watch(LeadScores, lake.objects))
         for day in run_days(context) or []:
             started = time.perf_counter()
             scores = _scores(model, features, activity, contacts, day)
             publisher.spent(time.perf_counter() - started, [day])
             publisher.publish(scores, [day])
-        publisher.add_metadata()
+        publisher.add_metadata(lineage_metadata(derivation, context))
         yield from publisher.check_results()
         yield from publisher.fail_if_blocked()
         yield publisher.output()
@@ -76,7 +91,7 @@ def _scores(
     """Scores of one day; none as long as there is not enough evidence for a model."""
     if not isinstance(model, LeadModel):
         return empty_frame("predictions/lead_scores").collect()
-    before = day - timedelta(days=TREND_WINDOW_DAYS)
-    since = before - timedelta(days=HISTORY_DAYS)
-    earlier = contact_features(activity.between(since, before), contacts.frame(), before)
-    return score_contacts(features.between(day, day).collect(), earlier.collect(), model, day)
+    since = day - timedelta(days=HISTORY_DAYS + TREND_WINDOW_DAYS)
+    return score_day(
+        features.between(day, day), activity.between(since, day), contacts.frame(), day, model
+    ).collect()

@@ -5,27 +5,23 @@ are reported either way, and then the step fails.
 """
 
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from de_assets.contracts.audit import Rule, Verdict, audit, rules
-from de_assets.contracts.base import (
-    MINIMUM_REJECTS_TO_BLOCK,
-    Contract,
-    columns,
-    table_info,
-)
+from de_assets.assets.tally import Tally
+from de_assets.checks.days import MOST_DAYS_SHOWN, failing_days_metadata
+from de_assets.checks.watch import Watch
+from de_assets.contracts.audit import Verdict, audit
+from de_assets.contracts.base import Contract, columns, table_info
 from de_assets.errors import StorageError
 from de_assets.storage.lake import Lake
 from de_assets.storage.table_io_manager import Published
-
-MOST_DAYS_SHOWN = 20
 
 
 @dataclass
@@ -38,6 +34,7 @@ class DayReport:
     seconds: float = 0.0
     quarantined: int = 0
     duplicates: int = 0
+    erased: int = 0
     rows_in: int | None = None
     problem: str = ""
 
@@ -49,24 +46,23 @@ class Publisher:
     context: dg.AssetExecutionContext
     contract: type[Contract]
     lake: Lake
+    watch: Watch | None = None
     reports: dict[date | None, DayReport] = field(default_factory=dict)
-    _failing: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    _structural: list[str] = field(default_factory=list)
-    _failing_days: dict[str, list[date | None]] = field(default_factory=lambda: defaultdict(list))
+
+    @cached_property
+    def tally(self) -> Tally:
+        """What the audits of this run found."""
+        return Tally(self.contract)
 
     @property
     def key(self) -> str:
         """Asset key of the table, `stage/entity`."""
         return table_info(self.contract).key
 
-    def audit(self, frame: pl.DataFrame) -> Verdict:
+    def audit(self, frame: pl.DataFrame, days: Sequence[date | None]) -> Verdict:
         """Hold a frame against the contract and remember what was found; columns in any order."""
         verdict = audit(self.contract, self._in_order(frame))
-        self._structural.extend(verdict.structural)
-        for name, mask in verdict.failing.items():
-            self._failing[name] += int(mask.sum())
-            days = frame.filter(mask)["dt"].unique().to_list() if "dt" in frame.columns else [None]
-            self._failing_days[name].extend(days)
+        self.tally.add(verdict, frame, days)
         return verdict
 
     def publish(self, frame: pl.DataFrame, days: Sequence[date | None]) -> None:
@@ -85,22 +81,15 @@ class Publisher:
                 where=self.key,
                 fix="let the transform keep the `dt` of its input rows",
             )
-        verdict = self.audit(frame)
-        broken: dict[date | None, int] = {}
-        if not verdict.structural:
-            rejected = verdict.rejected()
-            if rejected.any():
-                bad = frame.filter(rejected)
-                broken = (
-                    dict(bad.group_by("dt").len().iter_rows())
-                    if "dt" in bad.columns
-                    else {None: bad.height}
-                )
+        verdict = self.audit(frame, days)
+        broken = self._broken(verdict, frame)
         for day in days:
             if verdict.structural:
                 self.block(day, "; ".join(verdict.structural))
             elif day in broken:
                 self.block(day, f"{broken[day]:,} rows break the contract")
+            elif beyond := self.tally.rules_beyond_tolerance(day):
+                self.block(day, f"more rows than tolerated break {beyond[0].name}")
         self.write(frame, [day for day in days if not self.report(day).problem])
 
     def write(self, frame: pl.DataFrame, days: Sequence[date | None]) -> None:
@@ -116,6 +105,8 @@ class Publisher:
             report = self.report(day)
             report.rows, report.size_bytes = written.rows, written.size_bytes
             report.seconds += time.perf_counter() - started
+        if self.watch is not None:
+            self.watch.add(frame, days)
 
     def block(self, day: date | None, problem: str) -> None:
         """Withhold a day: what the lake held of it before stays readable."""
@@ -131,46 +122,11 @@ class Publisher:
             self.report(day).seconds += seconds / len(days)
 
     def check_results(self) -> Iterator[dg.AssetCheckResult]:
-        """One result for each dimension of the contract, its rules as a table."""
+        """One result for each dimension of the contract, and those of the days before."""
         is_blocked = any(report.problem for report in self.reports.values())
-        total = sum(report.rows + report.quarantined for report in self.reports.values())
-        by_dimension: dict[str, list[Rule]] = defaultdict(list)
-        for rule in rules(self.contract):
-            by_dimension[rule.dimension].append(rule)
-        for dimension, dimension_rules in by_dimension.items():
-            failing = {
-                rule.name: len(self._structural)
-                if dimension == "schema"
-                else self._failing.get(rule.name, 0)
-                for rule in dimension_rules
-            }
-            days = sorted(
-                {
-                    str(day)
-                    for rule in dimension_rules
-                    for day in self._failing_days.get(rule.name, [])
-                    if day is not None
-                }
-            )
-            metadata: dict[str, Any] = {
-                "failing_rows": sum(failing.values()),
-                "checked_rows": total,
-                "rules": _rule_table(dimension_rules, failing, total),
-            }
-            if days:
-                metadata["failing_days"] = len(days)
-                metadata["days"] = ", ".join(days[:MOST_DAYS_SHOWN])
-            if dimension == "schema" and self._structural:
-                metadata["found"] = "; ".join(sorted(set(self._structural)))
-            yield dg.AssetCheckResult(
-                asset_key=dg.AssetKey(self.key.split("/")),
-                check_name=dimension,
-                passed=not any(failing.values()),
-                severity=(
-                    dg.AssetCheckSeverity.ERROR if is_blocked else dg.AssetCheckSeverity.WARN
-                ),
-                metadata=metadata,
-            )
+        yield from self.tally.results(is_blocked=is_blocked)
+        if self.watch is not None:
+            yield from self.watch.results()
 
     def conservation_result(self) -> dg.AssetCheckResult:
         """Whether every row that came in is accounted for, day by day."""
@@ -192,12 +148,17 @@ class Publisher:
                 "quarantined_rows": sum(report.quarantined for report in reports),
                 "duplicate_rows": sum(report.duplicates for report in reports),
                 "unaccounted_rows": sum(wrong.values()),
-                "days": ", ".join(str(day) for day in list(wrong)[:MOST_DAYS_SHOWN]),
+                **failing_days_metadata(day for day in wrong if day is not None),
             },
         )
 
-    def add_metadata(self) -> None:
-        """Tell Dagster of each day's rows, bytes and seconds."""
+    def add_metadata(self, of_the_last: Mapping[str, Any] | None = None) -> None:
+        """Tell Dagster of each day's rows, bytes and seconds.
+
+        Args:
+            of_the_last: What is true of all days, and told once: with the last of them.
+        """
+        last = max(self.reports, key=lambda day: day or date.min, default=None)
         for report in self.reports.values():
             is_daily = report.day is not None
             metadata: dict[str, Any] = {
@@ -212,6 +173,10 @@ class Publisher:
                     "quarantined": report.quarantined,
                     "duplicates": report.duplicates,
                 }
+            if table_info(self.contract).stage == "raw":
+                metadata["erased"] = report.erased
+            if report.day == last:
+                metadata |= of_the_last or {}
             self.context.add_asset_metadata(
                 metadata,
                 asset_key=dg.AssetKey(self.key.split("/")),
@@ -255,26 +220,13 @@ class Publisher:
         declared = [info.name for info in columns(self.contract) if info.name in frame.columns]
         return frame.select(*declared, pl.exclude(declared))
 
-
-def is_beyond_tolerance(contract: type[Contract], rejected: int, rows: int) -> bool:
-    """Whether so many rows of a day are rejected that the day as a whole is not to be trusted."""
-    rate = table_info(contract).tolerated_reject_rate
-    return rejected >= MINIMUM_REJECTS_TO_BLOCK and rejected > rate * rows
-
-
-def _rule_table(
-    dimension_rules: Sequence[Rule], failing: dict[str, int], total: int
-) -> dg.TableMetadataValue:
-    return dg.MetadataValue.table(
-        [
-            dg.TableRecord(
-                {
-                    "rule": rule.name,
-                    "severity": rule.severity,
-                    "failing_rows": failing[rule.name],
-                    "rate": round(failing[rule.name] / total, 6) if total else 0.0,
-                }
-            )
-            for rule in dimension_rules
-        ]
-    )
+    def _broken(self, verdict: Verdict, frame: pl.DataFrame) -> dict[date | None, int]:
+        """Rows of each day that break a rule which tolerates none."""
+        if verdict.structural:
+            return {}
+        bad = frame.filter(verdict.rejected(with_tolerance=False))
+        if bad.is_empty():
+            return {}
+        if "dt" not in bad.columns:
+            return {None: bad.height}
+        return dict(bad.group_by("dt").len().iter_rows())

@@ -17,6 +17,8 @@ from de_assets.assets.declare import (
     run_days,
 )
 from de_assets.assets.publish import Publisher
+from de_assets.checks.freshness import freshness_policy
+from de_assets.checks.watch import arrival_watch
 from de_assets.contracts.raw import RAW
 from de_assets.contracts.source_tables import (
     CONTACTS,
@@ -26,6 +28,7 @@ from de_assets.contracts.source_tables import (
     SourceTable,
 )
 from de_assets.partitions import passes
+from de_assets.privacy.tombstones import Tombstones
 from de_assets.sources.catalog import SourceCatalog
 from de_assets.sources.crm_contacts import all_contacts, changed_contacts
 from de_assets.sources.files import FileSource
@@ -68,30 +71,43 @@ def source_specs(catalog: SourceCatalog) -> Sequence[dg.AssetSpec]:
     ]
 
 
-def raw_assets(daily: dg.DailyPartitionsDefinition) -> Sequence[dg.AssetsDefinition]:
-    """The assets of stage `raw`."""
+def raw_assets(
+    daily: dg.DailyPartitionsDefinition, tombstones: Tombstones
+) -> Sequence[dg.AssetsDefinition]:
+    """The assets of stage `raw`.
+
+    Args:
+        daily: The calendar.
+        tombstones: Who was erased, and does not get in again.
+    """
     return [
-        _raw_daily(ORDER_LINES, daily),
-        _raw_daily(EVENTS, daily),
-        _raw_products(),
-        _raw_contacts(daily),
+        _raw_daily(ORDER_LINES, daily, tombstones),
+        _raw_daily(EVENTS, daily, tombstones),
+        _raw_products(tombstones),
+        _raw_contacts(daily, tombstones),
     ]
 
 
-def _raw_daily(table: SourceTable, daily: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+def _raw_daily(
+    table: SourceTable, daily: dg.DailyPartitionsDefinition, tombstones: Tombstones
+) -> dg.AssetsDefinition:
     contract = RAW[table.name]
 
     @dg.asset(
         **_facts(table),
         partitions_def=daily,
+        freshness_policy=freshness_policy(daily.end),
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=_check_specs(table),
         description=f"{table.name.replace('_', ' ').capitalize()} as delivered that day, "
         "re-deliveries included, with where each row came from.",
     )
     def raw_table(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        publisher = Publisher(context, contract, lake_of(context))
-        files = catalog_of(context).files(table.name)
+        lake, catalog = lake_of(context), catalog_of(context)
+        formats = catalog.dialect(table.name).datetime_formats
+        watch = arrival_watch(table, lake.objects, formats, catalog.sources.calendar.is_gap)
+        publisher = Publisher(context, contract, lake, watch)
+        files = catalog.files(table.name)
         days = run_days(context) or []
         index = files.index() if files else []
         at_risk = files.days_at_risk() if files else {}
@@ -102,6 +118,7 @@ def _raw_daily(table: SourceTable, daily: dg.DailyPartitionsDefinition) -> dg.As
         for together in passes(safe, _rows_by_day(index), budget=ROWS_PER_PASS):
             started = time.perf_counter()
             frame = files.read(together) if files else _nothing(table)
+            frame = _suppressed(publisher, tombstones, table, frame)
             publisher.spent(time.perf_counter() - started, together)
             publisher.publish(_stamped(frame), together)
         publisher.add_metadata()
@@ -113,7 +130,7 @@ def _raw_daily(table: SourceTable, daily: dg.DailyPartitionsDefinition) -> dg.As
     return raw_table
 
 
-def _raw_products() -> dg.AssetsDefinition:
+def _raw_products(tombstones: Tombstones) -> dg.AssetsDefinition:
     @dg.asset(
         **_facts(PRODUCTS),
         check_specs=_check_specs(PRODUCTS),
@@ -124,7 +141,8 @@ def _raw_products() -> dg.AssetsDefinition:
         files = catalog_of(context).files("products")
         started = time.perf_counter()
         frame = files.read_all() if files else _nothing(PRODUCTS)
-        publisher.publish(_stamped(frame).drop("dt", strict=False), [None])
+        frame = _suppressed(publisher, tombstones, PRODUCTS, frame.drop("dt", strict=False))
+        publisher.publish(_stamped(frame), [None])
         publisher.report(None).seconds = time.perf_counter() - started
         publisher.add_metadata()
         yield from publisher.check_results()
@@ -135,7 +153,9 @@ def _raw_products() -> dg.AssetsDefinition:
     return raw_products
 
 
-def _raw_contacts(daily: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+def _raw_contacts(
+    daily: dg.DailyPartitionsDefinition, tombstones: Tombstones
+) -> dg.AssetsDefinition:
     @dg.asset(
         **_facts(CONTACTS),
         partitions_def=daily,
@@ -151,6 +171,7 @@ def _raw_contacts(daily: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         if is_sweep is None:
             is_sweep = str(days[-1]) == daily.get_last_partition_key()
         frame = _contacts(catalog_of(context), days, is_sweep=is_sweep)
+        frame = _suppressed(publisher, tombstones, CONTACTS, frame)
         publisher.spent(time.perf_counter() - started, days)
         publisher.publish(_stamped(frame), days)
         publisher.add_metadata()
@@ -175,6 +196,16 @@ def _contacts(catalog: SourceCatalog, days: Sequence[date], *, is_sweep: bool) -
             return changed_contacts(client, days, properties)
         swept = all_contacts(client, days[-1], properties)
         return pl.concat([changed_contacts(client, days[:-1], properties), swept])
+
+
+def _suppressed(
+    publisher: Publisher, tombstones: Tombstones, table: SourceTable, frame: pl.DataFrame
+) -> pl.DataFrame:
+    """What arrived, without people who were erased; how many rows of each day they had."""
+    suppressed = tombstones.suppress(table, frame)
+    for day, rows in suppressed.erased.items():
+        publisher.report(day).erased += rows
+    return suppressed.frame
 
 
 def _facts(table: SourceTable) -> dict[str, Any]:

@@ -14,7 +14,7 @@ def jobs() -> list[UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             INGEST,
-            selection=groups("raw", "cleaned", "quarantine", "modeled"),
+            selection=groups("raw", "cleaned", "quarantine", "identity", "modeled"),
             description="Read what arrived for a day, clean it, and model it.",
             tags={"de_assets/job": INGEST},
         ),

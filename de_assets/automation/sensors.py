@@ -6,8 +6,8 @@ that is delivered again, moved or deleted therefore runs nothing; one that is ov
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -18,6 +18,7 @@ from dagster._core.storage.tags import (
 
 from de_assets.automation.jobs import INGEST
 from de_assets.errors import DeAssetsError
+from de_assets.partitions import unbroken
 from de_assets.settings import Settings
 from de_assets.sources.catalog import SourceCatalog
 from de_assets.sources.index import IndexedDelivery
@@ -84,9 +85,7 @@ def _new_files(
                 + (f", {unreadable:,} of which cannot be read." if unreadable else ".")
             )
         return dg.SensorResult(
-            run_requests=[
-                _request(first, last, contents) for first, last in neighbouring(sorted(due))
-            ],
+            run_requests=[_request(first, last, contents) for first, last in unbroken(sorted(due))],
             cursor=json.dumps({str(day): sorted(digests) for day, digests in contents.items()}),
         )
 
@@ -118,17 +117,6 @@ def days_to_run(contents: Mapping[date, set[str]], seen: Mapping[str, Sequence[s
     return {
         day for day, digests in contents.items() if digests - set(seen.get(day.isoformat(), ()))
     }
-
-
-def neighbouring(days: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """First and last day of each unbroken stretch of ascending days."""
-    first = last = days[0]
-    for day in days[1:]:
-        if day - last > timedelta(days=1):
-            yield first, last
-            first = day
-        last = day
-    yield first, last
 
 
 def _request(first: date, last: date, contents: Mapping[date, set[str]]) -> dg.RunRequest:

@@ -6,17 +6,27 @@ verdict (quarantine, a blocked write, a warning) is decided by `assets/publish.p
 
 import copy
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pandera.polars as pa
 import polars as pl
+import polars.selectors as cs
 from pandera.errors import SchemaErrorReason
 
-from de_assets.contracts.base import Contract, Severity, table_info
+from de_assets.contracts.base import (
+    STRICT,
+    Contract,
+    Severity,
+    Terms,
+    columns,
+    row_rules,
+    table_info,
+)
 
 Dimension = Literal["schema", "completeness", "validity", "uniqueness", "consistency"]
+TYPED = ("number", "moment")  # readings that text can fail
 UNPARSED = "_unparsed_"  # prefix of a mask column: text arrived, and no value came of it
 
 
@@ -27,7 +37,8 @@ class Rule:
     name: str
     dimension: Dimension
     column: str | None
-    severity: Severity
+    severity: Severity = "error"
+    tolerated_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,11 +56,17 @@ class Verdict:
     structural: tuple[str, ...]
     height: int
 
-    def rejected(self) -> pl.Series:
-        """Mask of the rows that break a rule of severity `error` (Boolean, True = rejected)."""
+    def rejected(self, *, with_tolerance: bool = True) -> pl.Series:
+        """Mask of the rows that break a rule of severity `error` (Boolean, True = rejected).
+
+        Args:
+            with_tolerance: Whether rules count that declare how many rows may break them.
+        """
         mask = pl.Series([False]).new_from_index(0, self.height)
         for rule in self.rules:
-            if rule.severity == "error" and rule.name in self.failing:
+            if rule.severity == "warn" or rule.name not in self.failing:
+                continue
+            if with_tolerance or rule.tolerated_rate is None:
                 mask |= self.failing[rule.name]
         return mask
 
@@ -63,25 +80,27 @@ class Verdict:
         return pl.select(pl.concat_list(named).list.drop_nulls()).to_series()
 
 
+@functools.cache
 def rules(contract: type[Contract]) -> tuple[Rule, ...]:
     """Every rule that a contract declares, in the order of its columns."""
     schema = contract.to_schema()
-    found = [Rule("columns", "schema", None, "error")]
-    for name, declared in schema.columns.items():
-        if not declared.nullable:
-            found.append(Rule(f"{name}.not_null", "completeness", name, "error"))
-        if table_info(contract).stage == "cleaned" and declared.dtype.type != pl.String:
-            found.append(Rule(f"{name}.parseable", "validity", name, "error"))
-        found.extend(
-            Rule(_check_name(check, name), "validity", name, _severity(check))
-            for check in declared.checks
-        )
-    if table_info(contract).unique_by:
-        found.append(Rule(_key_name(contract), "uniqueness", None, "error"))
-    found.extend(
-        Rule(_check_name(check, None), "consistency", None, _severity(check))
-        for check in schema.checks
-    )
+    found = [Rule("columns", "schema", None)]
+    for info in columns(contract):
+        declared = schema.columns[info.name]
+        if not info.is_nullable:
+            terms = info.terms.get("not_null", STRICT)
+            found.append(_rule(f"{info.name}.not_null", "completeness", info.name, terms))
+        if info.read in TYPED:
+            terms = info.terms.get("parseable", STRICT)
+            found.append(_rule(f"{info.name}.parseable", "validity", info.name, terms))
+        if info.dtype.is_float():
+            terms = info.terms.get("finite", STRICT)
+            found.append(_rule(f"{info.name}.finite", "validity", info.name, terms))
+        for check in declared.checks:
+            terms = info.terms.get(str(check.name), STRICT)
+            found.append(_rule(_check_name(check, info.name), "validity", info.name, terms))
+    found.extend(Rule(_key_name(key), "uniqueness", None) for key in _keys(contract))
+    found.extend(_rule(rule.name, "consistency", None, rule.terms) for rule in row_rules(contract))
     return tuple(found)
 
 
@@ -105,6 +124,8 @@ def audit(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
     failing: dict[str, pl.Series] = {
         f"{name}.parseable": mask for name, mask in unparsed.items() if mask.any()
     }
+    not_finite = _not_finite(contract, body)
+    failing |= {f"{name}.finite": mask for name, mask in not_finite.items()}
     errors = _errors(contract, body)
     structural = _structural(error for error in errors if error.check_output is None)
     for error in errors:
@@ -118,17 +139,25 @@ def audit(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
                 mask &= ~unparsed[column]  # said once: it was there, and not readable
         else:
             name = _check_name(error.check, column)
+            if column in not_finite:
+                mask &= ~not_finite[column]  # said once: NaN is above any bound
         if mask.any():
             failing[name] = mask
-    key = [c for c in table_info(contract).unique_by if c in body.columns]
-    if key and not structural:
+    for key in [] if structural else _keys(contract):
         by = [*key, "dt"] if "dt" in frame.columns else key
         # A row without its key breaks `not_null`; it is not the same as another one without.
         is_complete = pl.all_horizontal(pl.col(*key).is_not_null())
         again = frame.select(pl.struct(by).is_duplicated() & is_complete).to_series()
         if again.any():
-            failing[_key_name(contract)] = again
+            failing[_key_name(key)] = again
     return Verdict(rules(contract), failing, structural, frame.height)
+
+
+def _not_finite(contract: type[Contract], body: pl.DataFrame) -> dict[str, pl.Series]:
+    """Masks of NaN and infinity, which keep a lower bound and spoil every sum."""
+    declared = [info.name for info in columns(contract) if info.dtype.is_float()]
+    is_off = ~(cs.by_name(declared, require_all=False) & cs.float()).is_finite()
+    return {mask.name: mask for mask in body.select(is_off.fill_null(value=False)) if mask.any()}
 
 
 def _errors(contract: type[Contract], body: pl.DataFrame) -> list[pa.errors.SchemaError]:
@@ -147,13 +176,15 @@ def _column(error: pa.errors.SchemaError) -> str | None:
 
 @functools.cache
 def _permissive_schema(contract: type[Contract]) -> pa.DataFrameSchema:
-    """The schema with every check an error: severity is ours to judge, Pandera would only warn."""
+    """The schema with every check an error: severity is ours to judge, Pandera would only warn.
+
+    Keys are left to `audit`, which knows that each day has its own.
+    """
     schema = copy.deepcopy(contract.to_schema())
-    for declared in schema.columns.values():
-        for check in declared.checks:
-            check.raise_warning = False
     for check in schema.checks:
         check.raise_warning = False
+    for declared in schema.columns.values():
+        declared.unique = False
     return schema
 
 
@@ -165,12 +196,19 @@ def _check_name(check: pa.Check, column: str | None) -> str:
     return f"{column}.{name}({', '.join(bounds)})" if bounds else f"{column}.{name}"
 
 
-def _key_name(contract: type[Contract]) -> str:
-    return f"unique({', '.join(table_info(contract).unique_by)})"
+def _keys(contract: type[Contract]) -> list[tuple[str, ...]]:
+    """The table's key, and every column that is declared `unique`."""
+    declared = contract.to_schema().columns.items()
+    keys = [table_info(contract).unique_by, *((name,) for name, each in declared if each.unique)]
+    return list(dict.fromkeys(filter(None, keys)))
 
 
-def _severity(check: pa.Check) -> Severity:
-    return "warn" if check.raise_warning else "error"
+def _key_name(key: Sequence[str]) -> str:
+    return f"unique({', '.join(key)})"
+
+
+def _rule(name: str, dimension: Dimension, column: str | None, terms: Terms) -> Rule:
+    return Rule(name, dimension, column, terms.severity, terms.tolerated_rate)
 
 
 def _structural(errors: Iterable[pa.errors.SchemaError]) -> tuple[str, ...]:

@@ -3,10 +3,9 @@
 Rows that break a rule stand in `quarantine/<entity>`, with the raw columns and the reasons.
 """
 
-import pandera.polars as pa
 import polars as pl
 
-from de_assets.contracts.base import Contract, TableInfo, column
+from de_assets.contracts.base import Contract, TableInfo, column, row_rule
 
 # A line of this many units is a data error in any shop; the largest real one seen is 80,995.
 MOST_UNITS = 1_000_000
@@ -17,19 +16,39 @@ HIGHEST_PRICE = 1_000_000_000_000
 class CleanedOrderLines(Contract):
     """One product on one order at one price."""
 
-    order_id: pl.String = column("Order number as the shop writes it")
+    order_id: pl.String = column("Order number as the shop writes it", read="identifier")
     line_number: pl.Int32 = column("Counts lines that are alike in every other column", ge=1)
-    product_id: pl.String = column("Stock code, upper case")
-    description: pl.String = column("What the shop calls the product", nullable=True)
+    product_id: pl.String = column("Stock code, upper case", read="code")
+    description: pl.String = column(
+        "What the shop calls the product", nullable=True, read="text", follows="product_id"
+    )
     quantity: pl.Float64 = column(
-        "Units; negative where they came back", ne=0, ge=-MOST_UNITS, le=MOST_UNITS
+        "Units; negative where they came back",
+        read="number",
+        ne=0,
+        ge=-MOST_UNITS,
+        le=MOST_UNITS,
     )
     unit_price: pl.Float64 = column(
-        "Price of one unit, in the currency of the sources file", ge=0, le=HIGHEST_PRICE
+        "Price of one unit, in the currency of the sources file",
+        read="number",
+        follows="product_id",
+        ge=0,
+        le=HIGHEST_PRICE,
     )
-    ordered_at: pl.Datetime("us") = column("When the order was placed, shop's own clock")
-    contact_id: pl.String = column("Who ordered; null for a guest", pii="quasi", nullable=True)
-    country: pl.String = column("Where the order goes", pii="quasi", nullable=True)
+    ordered_at: pl.Datetime("us") = column(
+        "When the order was placed, shop's own clock", read="moment", follows="order_id"
+    )
+    contact_id: pl.String = column(
+        "Who ordered; null for a guest",
+        pii="quasi",
+        nullable=True,
+        read="identifier",
+        follows="order_id",
+    )
+    country: pl.String = column(
+        "Where the order goes", pii="quasi", nullable=True, read="text", follows="order_id"
+    )
     is_cancellation: pl.Boolean = column("Whether the line takes back an earlier one")
 
     class Config:
@@ -43,26 +62,48 @@ class CleanedOrderLines(Contract):
                 owner="team:commerce",
                 is_daily=True,
                 day_column="ordered_at",
+                on_erasure="anonymise",
             )
         }
 
-    @pa.dataframe_check(name="cancellation_is_not_a_sale")
-    def cancellation_is_not_a_sale(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """A cancellation takes units back, so its quantity is negative."""
-        return data.lazyframe.select(~pl.col("is_cancellation") | (pl.col("quantity") < 0))
+    cancellation_is_not_a_sale = row_rule(
+        "cancellation_is_not_a_sale",
+        "A cancellation takes units back, so its quantity is negative.",
+        ~pl.col("is_cancellation") | (pl.col("quantity") < 0),
+    )
 
 
 class CleanedEvents(Contract):
     """One web event of a contact or of an anonymous visitor."""
 
-    event_id: pl.String = column("The tracker's own id", nullable=True)
-    occurred_at: pl.Datetime("us") = column("When it happened, UTC")
-    event_type: pl.String = column("view, cart, purchase, email_open, ...; lower case")
-    contact_id: pl.String = column("Whose event; null if anonymous", pii="quasi", nullable=True)
-    visitor_id: pl.String = column("The browser's own id", pii="quasi", nullable=True)
-    session_id: pl.String = column("The tracker's session", pii="quasi", nullable=True)
-    product_id: pl.String = column("Which product it was about, upper case", nullable=True)
-    channel: pl.String = column("Where the visit came from, lower case", nullable=True)
+    event_id: pl.String = column("The tracker's own id", nullable=True, read="identifier")
+    occurred_at: pl.Datetime("us") = column("When it happened, UTC", read="moment")
+    event_type: pl.String = column(
+        "view, cart, purchase, email_open, ...; lower case", read="label", watch=True
+    )
+    contact_id: pl.String = column(
+        "Whose event; null if anonymous",
+        pii="quasi",
+        nullable=True,
+        read="identifier",
+        follows="session_id",
+    )
+    visitor_id: pl.String = column(
+        "The browser's own id", pii="quasi", nullable=True, read="identifier", follows="session_id"
+    )
+    session_id: pl.String = column(
+        "The tracker's session", pii="quasi", nullable=True, read="identifier"
+    )
+    product_id: pl.String = column(
+        "Which product it was about, upper case", nullable=True, read="code"
+    )
+    channel: pl.String = column(
+        "Where the visit came from, lower case",
+        nullable=True,
+        read="label",
+        watch=True,
+        follows="session_id",
+    )
 
     class Config:
         """The table."""
@@ -79,21 +120,22 @@ class CleanedEvents(Contract):
             )
         }
 
-    @pa.dataframe_check(name="somebody_did_it")
-    def somebody_did_it(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """An event has a contact, a visitor or a session; else nobody can be told about it."""
-        return data.lazyframe.select(
-            pl.any_horizontal(pl.col("contact_id", "visitor_id", "session_id").is_not_null())
-        )
+    somebody_did_it = row_rule(
+        "somebody_did_it",
+        "An event has a contact, a visitor or a session; else nobody can be told about it.",
+        pl.any_horizontal(
+            pl.col(name).is_not_null() for name in ("contact_id", "visitor_id", "session_id")
+        ),
+    )
 
 
 class CleanedProducts(Contract):
     """One product of the catalogue."""
 
-    product_id: pl.String = column("Stock code, upper case")
-    name: pl.String = column("Name in the catalogue", nullable=True)
-    category: pl.String = column("Category in the catalogue", nullable=True)
-    unit_price: pl.Float64 = column("List price of one unit", nullable=True, ge=0)
+    product_id: pl.String = column("Stock code, upper case", read="code")
+    name: pl.String = column("Name in the catalogue", nullable=True, read="text")
+    category: pl.String = column("Category in the catalogue", nullable=True, read="text")
+    unit_price: pl.Float64 = column("List price of one unit", nullable=True, read="number", ge=0)
 
     class Config:
         """The table."""
@@ -112,16 +154,32 @@ class CleanedProducts(Contract):
 class CleanedContacts(Contract):
     """One contact as the CRM held it at the end of the day."""
 
-    contact_id: pl.String = column("Our key of the contact, kept by the CRM", pii="quasi")
-    crm_id: pl.String = column("The CRM's own key", pii="quasi", nullable=True)
-    email_token: pl.String = column("Keyed token of the e-mail", pii="quasi", nullable=True)
-    phone_token: pl.String = column("Keyed token of the phone", pii="quasi", nullable=True)
-    has_name: pl.Boolean = column("Whether the CRM knows a name")
-    is_company: pl.Boolean = column("Whether a company name is known")
-    country: pl.String = column("Country", pii="quasi", nullable=True)
-    channel: pl.String = column("Where the contact came from, lower case", nullable=True)
-    lifecycle_stage: pl.String = column("The CRM's stage, lower case", nullable=True)
-    created_at: pl.Datetime("us") = column("When the CRM made the record, UTC", nullable=True)
+    contact_id: pl.String = column(
+        "Our key of the contact, kept by the CRM", pii="quasi", read="identifier"
+    )
+    crm_id: pl.String = column("The CRM's own key", pii="quasi", nullable=True, read="identifier")
+    email_token: pl.String = column(
+        "Keyed token of the e-mail", pii="quasi", nullable=True, read="token", source="email"
+    )
+    phone_token: pl.String = column(
+        "Keyed token of the phone", pii="quasi", nullable=True, read="token", source="phone"
+    )
+    has_name: pl.Boolean = column(
+        "Whether the CRM knows a name", declassified="one bit, whatever the name is"
+    )
+    is_company: pl.Boolean = column(
+        "Whether a company name is known", declassified="one bit, whatever the name is"
+    )
+    country: pl.String = column("Country", pii="quasi", nullable=True, read="text")
+    channel: pl.String = column(
+        "Where the contact came from, lower case", nullable=True, read="label", watch=True
+    )
+    lifecycle_stage: pl.String = column(
+        "The CRM's stage, lower case", nullable=True, read="label", watch=True
+    )
+    created_at: pl.Datetime("us") = column(
+        "When the CRM made the record, UTC", nullable=True, read="moment"
+    )
 
     class Config:
         """The table."""

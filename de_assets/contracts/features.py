@@ -1,9 +1,8 @@
 """Features, the training set made of them, and the scores: what the model reads and writes."""
 
-import pandera.polars as pa
 import polars as pl
 
-from de_assets.contracts.base import Contract, TableInfo, column, columns
+from de_assets.contracts.base import Contract, TableInfo, column, columns, row_rule
 
 GRADES = ("A", "B", "C", "D")
 TRENDS = ("up", "steady", "down")
@@ -53,8 +52,8 @@ class ContactFeatures(Contract):
     email_opens_90d: pl.Float64 = column("e-mails opened in the last 90 days", ge=0)
     email_clicks_90d: pl.Float64 = column("e-mail links followed in the last 90 days", ge=0)
     forms_90d: pl.Float64 = column("forms sent in the last 90 days", ge=0)
-    season_sine: pl.Float64 = column("time of year", ge=-1, le=1)
-    season_cosine: pl.Float64 = column("time of the year", ge=-1, le=1)
+    season_sine: pl.Float64 = column("time of year", watch=False, ge=-1, le=1)
+    season_cosine: pl.Float64 = column("time of the year", watch=False, ge=-1, le=1)
 
     class Config:
         """The table."""
@@ -71,15 +70,14 @@ class ContactFeatures(Contract):
             )
         }
 
-    @pa.dataframe_check(name="windows_are_nested")
-    def windows_are_nested(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """A longer window holds what a shorter one holds."""
-        return data.lazyframe.select(
-            (pl.col("orders_7d") <= pl.col("orders_30d"))
-            & (pl.col("orders_30d") <= pl.col("orders_90d"))
-            & (pl.col("orders_90d") <= pl.col("orders_365d"))
-            & (pl.col("orders_365d") <= pl.col("orders_730d"))
-        )
+    windows_are_nested = row_rule(
+        "windows_are_nested",
+        "A longer window holds what a shorter one holds.",
+        (pl.col("orders_7d") <= pl.col("orders_30d"))
+        & (pl.col("orders_30d") <= pl.col("orders_90d"))
+        & (pl.col("orders_90d") <= pl.col("orders_365d"))
+        & (pl.col("orders_365d") <= pl.col("orders_730d")),
+    )
 
 
 def features() -> dict[str, str]:
@@ -135,7 +133,8 @@ class LeadScores(Contract):
             )
         }
 
-    @pa.dataframe_check(name="score_is_the_probability")
-    def score_is_the_probability(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """The score is the probability in percent."""
-        return data.lazyframe.select((pl.col("probability") * 100 - pl.col("score")).abs() <= 0.5)
+    score_is_the_probability = row_rule(
+        "score_is_the_probability",
+        "The score is the probability in percent.",
+        (pl.col("probability") * 100 - pl.col("score")).abs() <= 0.5,
+    )

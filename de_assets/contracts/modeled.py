@@ -1,9 +1,8 @@
 """The star schema: dimensions, facts, and the daily rollup that features are made of."""
 
-import pandera.polars as pa
 import polars as pl
 
-from de_assets.contracts.base import Contract, TableInfo, column
+from de_assets.contracts.base import Contract, TableInfo, column, row_rule
 
 
 class DimContact(Contract):
@@ -15,7 +14,10 @@ class DimContact(Contract):
     is_current: pl.Boolean = column("Whether this is the newest version")
     is_in_crm: pl.Boolean = column("Whether the CRM holds the contact")
     crm_id: pl.String = column("The CRM's own key", pii="quasi", nullable=True)
-    is_company: pl.Boolean = column("Whether the contact is a company", nullable=True)
+    is_company: pl.Boolean = column(
+        "Whether the contact is a company",
+        nullable=True,
+    )
     country: pl.String = column(
         "Country: the CRM's, else of the first order", pii="quasi", nullable=True
     )
@@ -37,17 +39,17 @@ class DimContact(Contract):
             )
         }
 
-    @pa.dataframe_check(name="period_is_not_empty")
-    def period_is_not_empty(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """A version holds for a day or longer."""
-        return data.lazyframe.select(
-            pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("valid_from"))
-        )
+    period_is_not_empty = row_rule(
+        "period_is_not_empty",
+        "A version holds for a day or longer.",
+        pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("valid_from")),
+    )
 
-    @pa.dataframe_check(name="current_is_open")
-    def current_is_open(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """The newest version, and no other, has no end."""
-        return data.lazyframe.select(pl.col("is_current") == pl.col("valid_to").is_null())
+    current_is_open = row_rule(
+        "current_is_open",
+        "The newest version, and no other, has no end.",
+        pl.col("is_current") == pl.col("valid_to").is_null(),
+    )
 
 
 class DimProduct(Contract):
@@ -100,15 +102,15 @@ class FctOrderLine(Contract):
                 owner="team:commerce",
                 is_daily=True,
                 day_column="ordered_at",
+                on_erasure="anonymise",
             )
         }
 
-    @pa.dataframe_check(name="only_cancellations_cancel")
-    def only_cancellations_cancel(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """A sale takes back nothing."""
-        return data.lazyframe.select(
-            pl.col("is_cancellation") | pl.col("cancelled_order_id").is_null()
-        )
+    only_cancellations_cancel = row_rule(
+        "only_cancellations_cancel",
+        "A sale takes back nothing.",
+        pl.col("is_cancellation") | pl.col("cancelled_order_id").is_null(),
+    )
 
 
 class FctSession(Contract):
@@ -146,10 +148,11 @@ class FctSession(Contract):
             )
         }
 
-    @pa.dataframe_check(name="ends_after_it_starts")
-    def ends_after_it_starts(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """No session ends before it starts."""
-        return data.lazyframe.select(pl.col("ended_at") >= pl.col("started_at"))
+    ends_after_it_starts = row_rule(
+        "ends_after_it_starts",
+        "No session ends before it starts.",
+        pl.col("ended_at") >= pl.col("started_at"),
+    )
 
 
 class ContactDaily(Contract):

@@ -10,6 +10,9 @@ from de_assets.contracts.base import Contract, Pii, TableInfo, column
 from de_assets.contracts.source_tables import SOURCE_TABLES, SourceTable
 
 RAW_RETENTION_DAYS = 1100  # three years, so that a rebuilt model can look back as far as the old
+# A year and a month: whoever was not heard of since is known by tokens alone. Tables rebuilt from
+# older days have no tokens; nothing that is modelled reads them.
+DIRECT_RETENTION_DAYS = 400
 
 
 class RawContract(Contract):
@@ -34,10 +37,15 @@ def raw_contract(table: SourceTable) -> type[Contract]:
         owner=table.owner,
         is_daily=table.day_column is not None,
         retention_days=RAW_RETENTION_DAYS,
+        on_erasure=table.on_erasure,
     )
     fields = {name: _as_arrived(table, name) for name in table.columns}
     fields["_extra"] = column(
-        "Columns that nobody mapped, as JSON", pii="direct", nullable=True, alias="_extra"
+        "Columns that nobody mapped, as JSON",
+        pii="direct",
+        nullable=True,
+        retention_days=DIRECT_RETENTION_DAYS,
+        alias="_extra",
     )
     fields |= _provenance()
     fields["_ingested_at"] = column("When it was read, UTC", alias="_ingested_at")
@@ -53,6 +61,7 @@ def quarantine_contract(table: SourceTable) -> type[Contract]:
         owner=table.owner,
         is_daily=table.day_column is not None,
         retention_days=RAW_RETENTION_DAYS,
+        on_erasure=table.on_erasure,
     )
     fields = {name: _as_arrived(table, name, direct="quasi") for name in table.columns}
     fields["reasons"] = column("Names of the rules that it broke")
@@ -90,7 +99,13 @@ def _as_arrived(table: SourceTable, name: str, *, direct: Pii = "direct") -> obj
         pii = direct
     elif name in table.quasi_identifiers:
         pii = "quasi"
-    return column(f"{name.replace('_', ' ')}, as delivered", pii=pii, nullable=True)
+    return column(
+        f"{name.replace('_', ' ')}, as delivered",
+        pii=pii,
+        nullable=True,
+        retention_days=DIRECT_RETENTION_DAYS if pii == "direct" else None,
+        watch=False,
+    )
 
 
 def _spoken(table: SourceTable) -> str:

@@ -1,10 +1,27 @@
 """The four tables that the world outside provides, by our column names.
 
-Only names and the day they are partitioned by; types and rules begin in `cleaned.py`. The sources
-file maps a supplier's columns to these.
+They follow from the cleaned tables: a column that is declared there with `read=` is a column here.
+Only what is read but does not get into a cleaned column of its own is named here. The sources file
+maps a supplier's columns to these.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from de_assets.contracts.base import (
+    Contract,
+    OnErasure,
+    Pii,
+    TableInfo,
+    columns,
+    table_info,
+)
+from de_assets.contracts.cleaned import (
+    CleanedContacts,
+    CleanedEvents,
+    CleanedOrderLines,
+    CleanedProducts,
+)
 
 
 @dataclass(frozen=True)
@@ -20,70 +37,51 @@ class SourceTable:
     day_column: str | None
     direct_identifiers: tuple[str, ...] = ()
     quasi_identifiers: tuple[str, ...] = ()
-    owner: str = "team:data-platform"
+    owner: str = TableInfo.owner
+    on_erasure: OnErasure = "delete"
 
 
-ORDER_LINES = SourceTable(
-    "order_lines",
-    columns=(
-        "order_id",
-        "product_id",
-        "description",
-        "quantity",
-        "ordered_at",
-        "unit_price",
-        "contact_id",
-        "country",
-    ),
-    required=("order_id", "product_id", "quantity", "ordered_at", "unit_price"),
-    day_column="ordered_at",
-    quasi_identifiers=("contact_id", "country"),
-    owner="team:commerce",
-)
-EVENTS = SourceTable(
-    "events",
-    columns=(
-        "event_id",
-        "occurred_at",
-        "event_type",
-        "contact_id",
-        "visitor_id",
-        "session_id",
-        "product_id",
-        "channel",
-    ),
-    required=("occurred_at", "event_type"),
-    day_column="occurred_at",
-    quasi_identifiers=("contact_id", "visitor_id", "session_id"),
-    owner="team:web",
-)
-PRODUCTS = SourceTable(
-    "products",
-    columns=("product_id", "name", "category", "unit_price"),
-    required=("product_id",),
-    day_column=None,
-    owner="team:commerce",
-)
-CONTACTS = SourceTable(
-    "contacts",
-    columns=(
-        "contact_id",
-        "crm_id",
-        "email",
-        "first_name",
-        "last_name",
-        "phone",
-        "company",
-        "country",
-        "channel",
-        "lifecycle_stage",
-        "created_at",
-        "modified_at",
-    ),
-    required=("contact_id",),
+def source_table(
+    cleaned: type[Contract],
+    *,
+    more: Mapping[str, Pii] | None = None,
+    day_column: str | None = None,
+) -> SourceTable:
+    """The source table that a cleaned table is read from.
+
+    Args:
+        cleaned: The cleaned table.
+        more: Columns that are read besides, and whom they could identify.
+        day_column: The column whose date is the row's day, where the cleaned table does not say.
+    """
+    info = table_info(cleaned)
+    read = [each for each in columns(cleaned) if each.read]
+    classes: dict[str, Pii] = {
+        each.source: "direct" if each.read == "token" else each.pii for each in read
+    } | dict(more or {})
+    return SourceTable(
+        name=info.entity,
+        columns=tuple(classes),
+        required=tuple(each.source for each in read if not each.is_nullable),
+        day_column=day_column or info.day_column,
+        direct_identifiers=tuple(name for name, pii in classes.items() if pii == "direct"),
+        quasi_identifiers=tuple(name for name, pii in classes.items() if pii == "quasi"),
+        owner=info.owner,
+        on_erasure=info.on_erasure,
+    )
+
+
+ORDER_LINES = source_table(CleanedOrderLines)
+EVENTS = source_table(CleanedEvents)
+PRODUCTS = source_table(CleanedProducts)
+CONTACTS = source_table(
+    CleanedContacts,
+    more={
+        "first_name": "direct",
+        "last_name": "direct",
+        "company": "direct",
+        "modified_at": "none",
+    },
     day_column="modified_at",
-    direct_identifiers=("email", "first_name", "last_name", "phone", "company"),
-    quasi_identifiers=("contact_id", "crm_id", "country"),
-    owner="team:sales-ops",
 )
 SOURCE_TABLES = {table.name: table for table in (ORDER_LINES, EVENTS, PRODUCTS, CONTACTS)}

@@ -9,6 +9,7 @@ from de_assets.contracts.cleaned import (
 )
 from de_assets.contracts.crm import Receipts, Reconciliation, SyncPlan
 from de_assets.contracts.features import ContactFeatures, LeadScores, TrainingSet
+from de_assets.contracts.identity import IdentityContacts
 from de_assets.contracts.modeled import (
     ContactDaily,
     DimContact,
@@ -25,6 +26,7 @@ _ALL: tuple[type[Contract], ...] = (
     CleanedProducts,
     CleanedContacts,
     *QUARANTINE.values(),
+    IdentityContacts,
     DimContact,
     DimProduct,
     FctOrderLine,

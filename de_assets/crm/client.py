@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from de_assets.crm.transport import Transport, code_of, results_of
+from de_assets.errors import CrmError
 
 BATCH_SIZE = 100  # the API refuses more
 SEARCH_PAGE = 200
@@ -145,6 +146,22 @@ class CrmClient:
                 return
             last_id = found[-1].crm_id
 
+    def find_contacts(self, property_name: str, value: str) -> list[Contact]:
+        """The contacts that have a value in a property, at most `SEARCH_PAGE` of them.
+
+        The real CRM finds a contact some seconds after it was written.
+        """
+        answer = self._transport.request(
+            "POST",
+            f"{self._contacts}/search",
+            body={
+                "filterGroups": [{"filters": [_filter(property_name, "EQ", value)]}],
+                "properties": [property_name],
+                "limit": SEARCH_PAGE,
+            },
+        )
+        return [_contact(result) for result in results_of(answer, self._contacts)]
+
     def read_contacts(self, crm_ids: Sequence[str], properties: Sequence[str]) -> list[Contact]:
         """The contacts of up to `BATCH_SIZE` ids; those that are gone are left out."""
         inputs = [{"id": crm_id} for crm_id in dict.fromkeys(crm_ids)]
@@ -191,6 +208,22 @@ class CrmClient:
             for change in changes
         ]
         return self._write("upsert", inputs, changes, id_property)
+
+    def erase_contact(self, crm_id: str) -> None:
+        """Have the CRM remove a contact for good (its GDPR deletion); one that is gone stays so.
+
+        Raises:
+            CrmError: it refuses, or answers that there is no such contact and still shows it.
+        """
+        path = f"{self._contacts}/gdpr-delete"
+        self._transport.request("POST", path, body={"objectId": crm_id}, accept=frozenset({404}))
+        if self.read_contacts([crm_id], []):
+            raise CrmError(
+                "the CRM still holds a contact that it was asked to remove for good",
+                where=f"POST {path}",
+                fix="check that the API version is one that this CRM serves, or remove the "
+                "contact in the CRM by hand",
+            )
 
     def property_names(self) -> set[str]:
         """Names of all contact properties that the portal defines."""

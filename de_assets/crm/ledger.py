@@ -6,7 +6,7 @@ may have sent is in doubt until the CRM answers about it again.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from io import BytesIO
@@ -136,6 +136,52 @@ class Ledger:
             for key in keys:
                 self._objects.delete(key)
             return
+
+    def forget(self, contact_ids: Collection[str]) -> int:
+        """Remove contacts from the file, the journals and the intents, as if never written to.
+
+        What it leaves is what the store keeps of old versions; the caller purges those.
+
+        Returns:
+            How many of their rows there were, doubts included.
+
+        Raises:
+            PreconditionFailedError: other writers were faster each time; call it again.
+        """
+        is_theirs = pl.col("contact_id").is_in(list(contact_ids))
+        count = self._forget_objects(INTENT_PREFIX, contact_ids)
+        # Journals before the file: a fold that runs meanwhile then finds them without the contact.
+        count += self._forget_objects(JOURNAL_PREFIX, contact_ids)
+        for attempt in range(1, FOLD_ATTEMPTS + 1):
+            rows, version = self._folded()
+            left = rows.filter(~is_theirs)
+            if left.height == rows.height:
+                break
+            buffer = BytesIO()
+            left.write_parquet(buffer)
+            try:
+                self._objects.write(LEDGER_KEY, buffer.getvalue(), if_match=version)
+            except PreconditionFailedError:
+                if attempt == FOLD_ATTEMPTS:
+                    raise
+                continue
+            return count + rows.height - left.height
+        return count
+
+    def _forget_objects(self, prefix: str, contact_ids: Collection[str]) -> int:
+        """Take the rows of contacts out of JSON objects; one that is left empty goes."""
+        count = 0
+        for info in list(self._objects.list(prefix)):
+            with suppress(FileNotFoundError):  # folded or settled by another run since
+                data, version = self._objects.read(info.key)
+                rows: list[dict[str, str]] = json.loads(data)
+                left = [row for row in rows if row["contact_id"] not in contact_ids]
+                count += len(rows) - len(left)
+                if not left:
+                    self._objects.delete(info.key)
+                elif len(left) < len(rows):
+                    self._objects.write(info.key, json.dumps(left).encode(), if_match=version)
+        return count
 
     def _journals(self) -> tuple[list[str], pl.DataFrame]:
         """The keys of the journals, and their rows."""

@@ -26,6 +26,7 @@ from pydantic import (
 
 from de_assets.contracts.source_tables import CONTACTS, EVENTS, ORDER_LINES, PRODUCTS, SourceTable
 from de_assets.errors import SourcesError
+from de_assets.sources.calendar_days import Day, OneGap
 from de_assets.sources.config_errors import UnknownColumnError, parse_yaml, sentences
 from de_assets.transforms.dates import EPOCH_MILLISECONDS, EPOCH_SECONDS
 
@@ -45,14 +46,6 @@ def _one_character(text: str) -> str:
         msg = "must be one character, and neither a quote nor a line break"
         raise ValueError(msg)
     return text
-
-
-def _day(value: object) -> object:
-    # pydantic would take a number for seconds since 1970.
-    if isinstance(value, datetime) or not isinstance(value, str | date):
-        msg = "must be a day, YYYY-MM-DD"
-        raise ValueError(msg)  # noqa: TRY004  pydantic turns a ValueError into its own
-    return value
 
 
 def _listed(value: object) -> object:
@@ -87,7 +80,6 @@ def _usable_format(wanted: str) -> str:
 
 Name = Annotated[str, Field(min_length=1)]
 Character = Annotated[str, AfterValidator(_one_character)]
-Day = Annotated[date, BeforeValidator(_day)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1)]
 Format = Annotated[str, AfterValidator(_usable_format)]
 
@@ -106,10 +98,14 @@ class _Section(BaseModel):
 
 
 class Calendar(_Section):
-    """The days that the platform knows; `end` is the last one, left out: up to today."""
+    """The days that the platform knows; `end` is the last one, left out: up to today.
+
+    On `gaps` (weekdays, days, ranges of days) nothing is due: no alarm says that it is missing.
+    """
 
     start: Day
     end: Day | None = None
+    gaps: Annotated[tuple[OneGap, ...], BeforeValidator(_listed)] = ()
 
     @model_validator(mode="after")
     def _runs_forward(self) -> Self:
@@ -121,6 +117,10 @@ class Calendar(_Section):
     def has(self, day: date, *, today: date) -> bool:
         """Whether the day lies in the calendar."""
         return self.start <= day <= (self.end or today)
+
+    def is_gap(self, day: date) -> bool:
+        """Whether nothing is due on the day."""
+        return any(gap.has(day) for gap in self.gaps)
 
 
 class TableSource(_Section):

@@ -12,8 +12,9 @@ import polars as pl
 from de_assets.contracts.source_tables import CONTACTS
 from de_assets.crm.client import Contact, CrmClient
 
-# Where the sources file maps nothing: HubSpot's names.
-PROPERTIES = {
+# Where the sources file maps nothing: HubSpot's names; a column that HubSpot has no name for is
+# looked for under ours, as a property that somebody defined.
+PROPERTIES = dict(zip(CONTACTS.columns, CONTACTS.columns, strict=True)) | {
     "contact_id": "customer_id",
     "crm_id": "hs_object_id",
     "email": "email",

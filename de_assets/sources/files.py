@@ -6,7 +6,7 @@ and rules come later. Who uses it: the raw assets, the sensor that watches the l
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -132,6 +132,18 @@ class FileSource:
         Without `dt` for a table that has no day column; `dt` is null where a file has none.
         """
         return self._stacked([entry for entry in self.index() if entry.problem is None], None)
+
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """All rows of all readable deliveries as `read` has them, as they are parsed.
+
+        Types are those of each delivery, so that nothing of the whole need fit in memory.
+
+        Raises:
+            UnreadableDeliveryError: as `read`.
+        """
+        for entry in self.index():
+            if entry.problem is None:
+                yield from self._reader.rows(entry, None)
 
     def _stacked(
         self, entries: Sequence[IndexedDelivery], days: Collection[date] | None

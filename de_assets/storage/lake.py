@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -80,16 +81,27 @@ class Lake:
             )
         return pl.scan_parquet(self.url(table), storage_options=self._storage_options, glob=False)
 
-    def scan_days(self, table: str, days: Collection[date]) -> pl.LazyFrame:
-        """Some days of a table as one lazy frame with `dt` (Date); each day must be there."""
+    def scan_days(
+        self, table: str, days: Collection[date], schema: pl.Schema | None = None
+    ) -> pl.LazyFrame:
+        """Some days of a table as one lazy frame with `dt` (Date); each day must be there.
+
+        Args:
+            table: Asset key, `stage/entity`.
+            days: The days.
+            schema: The table's columns as they are declared now. A day that was written before one
+                of them was has nulls there; what is declared no more is left out. Left out: all
+                days have the same columns.
+        """
         if "=" in self.objects.root:  # Polars would take a part such as env=prod for a column
-            return pl.concat([self._scan_day(table, day) for day in sorted(days)])
+            return pl.concat([self._scan_day(table, day, schema) for day in sorted(days)])
         return pl.scan_parquet(
             [self.url(table, day) for day in sorted(days)],
             storage_options=self._storage_options,
             hive_partitioning=True,
             hive_schema={"dt": pl.Date},
             glob=False,
+            **_as_declared(schema),
         )
 
     def scan_days_of_any_type(self, table: str, days: Sequence[date]) -> pl.LazyFrame:
@@ -101,12 +113,13 @@ class Lake:
         """Bytes of each day's file."""
         return {day: info.size_bytes for day, info in partitions(self.objects, table).items()}
 
-    def _scan_day(self, table: str, day: date) -> pl.LazyFrame:
+    def _scan_day(self, table: str, day: date, schema: pl.Schema | None = None) -> pl.LazyFrame:
         return pl.scan_parquet(
             self.url(table, day),
             storage_options=self._storage_options,
             hive_partitioning=False,
             glob=False,
+            **_as_declared(schema),
         ).with_columns(dt=pl.lit(day))
 
     def _verify(self, path: Path, rows: int, table: str) -> None:
@@ -127,6 +140,13 @@ def partitions(objects: ObjectStore, table: str) -> dict[date, ObjectInfo]:
         for info in objects.list(f"{table}/")
         if (match := PARTITION.search(info.key))
     }
+
+
+def _as_declared(schema: pl.Schema | None) -> dict[str, Any]:
+    """Arguments of `scan_parquet` for files that may be older than their declaration."""
+    if schema is None:
+        return {}
+    return {"schema": schema, "missing_columns": "insert", "extra_columns": "ignore"}
 
 
 def _key(table: str, day: date | None) -> str:

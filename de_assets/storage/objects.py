@@ -14,17 +14,11 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 
-from de_assets.errors import PreconditionFailedError, StorageError
-from de_assets.storage.replacing import UNFINISHED, replacing
-from de_assets.storage.s3 import S3Options
+from de_assets.errors import PreconditionFailedError
+from de_assets.storage.replacing import UNFINISHED, remove_abandoned, replacing
+from de_assets.storage.s3 import S3Options, answering
+from de_assets.storage.versions import purge_bucket
 
-REFUSED = (
-    "AccessDenied",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-)
 ONE_PUT_BYTES = 8_000_000
 LOST_CONDITIONS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchKey")
 
@@ -70,6 +64,12 @@ class ObjectStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; none is no error."""
+
+    def purge(self, prefix: str = "", *, uploads_before: datetime | None = None) -> int:
+        """Remove what is kept below `prefix` of objects as they were, and of unfinished ones.
+
+        Of uploads only those begun before that moment, if one is given. Returns how many.
+        """
 
 
 def open_store(uri: str | Path, s3: S3Options) -> "ObjectStore":
@@ -140,6 +140,10 @@ class LocalStore:
     def delete(self, key: str) -> None:
         """Remove the file."""
         (self._directory / key).unlink(missing_ok=True)
+
+    def purge(self, prefix: str = "", *, uploads_before: datetime | None = None) -> int:  # noqa: ARG002
+        """Remove what killed writers left, of the whole store; living ones are known by a lock."""
+        return remove_abandoned(self._directory / UNFINISHED)
 
     def _check(self, key: str, *, if_match: str | None, if_absent: bool) -> None:
         try:
@@ -238,41 +242,20 @@ class S3Store:
         with self._answering():
             self._s3.client.delete_object(Bucket=self._bucket, Key=self._key(key))
 
+    def purge(self, prefix: str = "", *, uploads_before: datetime | None = None) -> int:
+        """Noncurrent versions, delete markers and unfinished uploads (see `versions.py`)."""
+        where = self._key(prefix) if prefix else self._with_slash()
+        with self._answering():
+            return purge_bucket(self._s3.client, self._bucket, where, uploads_before=uploads_before)
+
     def _with_slash(self) -> str:
         return f"{self._prefix}/" if self._prefix else ""
 
     def _key(self, key: str) -> str:
         return self._with_slash() + key
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Say in our words what is wrong with the bucket, the way to it, or the credentials."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except BotoCoreError as error:
-            raise StorageError(
-                f"S3 cannot be reached ({type(error).__name__})",
-                where=self.root,
-                fix="check AWS_ENDPOINT_URL and the network, and that there are credentials: "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the machine",
-            ) from None
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "NoSuchBucket":
-                raise StorageError(
-                    f"the bucket {self._bucket} does not exist",
-                    where=self.root,
-                    fix="create the bucket, or name another one",
-                ) from None
-            if code in REFUSED:
-                raise StorageError(
-                    f"S3 refused the credentials or the action ({code})",
-                    where=self.root,
-                    fix="renew the credentials, or allow this role to list, read and write here",
-                ) from None
-            raise
+    def _answering(self) -> AbstractContextManager[None]:
+        return answering(self.root, self._bucket)
 
 
 def _digest(data: bytes) -> str:

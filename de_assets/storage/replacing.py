@@ -35,7 +35,7 @@ def replacing(
     unfinished.mkdir(parents=True, exist_ok=True)
     temporary = unfinished / f"{os.getpid()}-{secrets.token_hex(8)}"
     with _locked(unfinished):
-        _remove_abandoned(unfinished)
+        _abandoned_removed(unfinished)
         handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         fcntl.flock(handle, fcntl.LOCK_EX)  # held until this process closes it, or dies
     try:
@@ -50,8 +50,17 @@ def replacing(
         os.close(handle)
 
 
-def _remove_abandoned(unfinished: Path) -> None:
+def remove_abandoned(unfinished: Path) -> int:
+    """Remove the temporary files of dead writers now, without waiting for the next write."""
+    if not unfinished.is_dir():
+        return 0
+    with _locked(unfinished):
+        return _abandoned_removed(unfinished)
+
+
+def _abandoned_removed(unfinished: Path) -> int:
     """Remove files whose writer is dead: a living one holds the lock of its file."""
+    removed = 0
     for path in unfinished.iterdir():
         if path.name == LOCK:
             continue
@@ -60,6 +69,8 @@ def _remove_abandoned(unfinished: Path) -> None:
         with ignored, path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
+            removed += 1
+    return removed
 
 
 @contextmanager

@@ -4,13 +4,24 @@ Polars' object store moves table bytes; the client of dagster-aws's `S3Resource`
 operations. Nothing here reads the environment.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from de_assets.errors import StorageError
 from de_assets.settings import S3Settings
 
 if TYPE_CHECKING:
     from dagster_aws.s3 import S3Resource
+
+REFUSED = (
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+)
 
 
 class S3Options:
@@ -63,3 +74,42 @@ class S3Options:
             name: value.get_secret_value() if value is not None else None
             for name, value in secrets.items()
         }
+
+
+@contextmanager
+def answering(root: str, bucket: str) -> Iterator[None]:
+    """Say in our words what is wrong with the bucket, the way to it, or the credentials.
+
+    Args:
+        root: The place below which the caller works, for the error.
+        bucket: Its bucket.
+
+    Raises:
+        StorageError: in place of boto3's errors of these three kinds.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except BotoCoreError as error:
+        raise StorageError(
+            f"S3 cannot be reached ({type(error).__name__})",
+            where=root,
+            fix="check AWS_ENDPOINT_URL and the network, and that there are credentials: "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the machine",
+        ) from None
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "NoSuchBucket":
+            raise StorageError(
+                f"the bucket {bucket} does not exist",
+                where=root,
+                fix="create the bucket, or name another one",
+            ) from None
+        if code in REFUSED:
+            raise StorageError(
+                f"S3 refused the credentials or the action ({code})",
+                where=root,
+                fix="renew the credentials, or allow this role to list, read and write here",
+            ) from None
+        raise

@@ -60,7 +60,7 @@ class LakeTable:
             return empty_frame(self.key)
         if self.key.startswith("raw/"):
             return self._lake.scan_days_of_any_type(self.key, days)
-        return self._lake.scan_days(self.key, days)
+        return self._lake.scan_days(self.key, days, polars_schema(TABLES[self.key]))
 
 
 def empty_frame(key: str) -> pl.LazyFrame:

@@ -113,7 +113,10 @@ def _first_traces(order_lines: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFra
     """First day of any order line or event of each contact; the first country ordered from."""
     ordered = order_lines.select("contact_id", "dt", "country", "ordered_at")
     visited = events.select(
-        "contact_id", "dt", pl.lit(None, pl.String).alias("country"), ordered_at="occurred_at"
+        "contact_id",
+        "dt",
+        country=pl.lit(None, pl.String),
+        ordered_at=pl.lit(None, pl.Datetime("us")),
     )
     first = pl.col("country").sort_by("ordered_at", "country").drop_nulls().first()
     first_on = pl.col("dt").filter(pl.col("country").is_not_null()).min()

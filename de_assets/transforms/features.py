@@ -52,6 +52,11 @@ def contact_features(activity: pl.LazyFrame, contacts: pl.LazyFrame, as_of: date
     )
 
 
+def features_of_the_day(activity: pl.LazyFrame, contacts: pl.LazyFrame, day: date) -> pl.LazyFrame:
+    """`contact_features` as of a day, by the name that a table's transform has for its day."""
+    return contact_features(activity, contacts, day)
+
+
 def _known_contacts(contacts: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     """The version of each contact that held at the end of the day, if it was known at all."""
     holds = (pl.col("valid_from") <= as_of) & (

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from de_assets.contracts.base import polars_schema
+from de_assets.contracts.modeled import FctOrderLine
 from de_assets.transforms.joins import join_latest_before
 
 # 99 % of the cancellations of a real shop come within 328 days of the purchase.
@@ -52,7 +54,7 @@ def match_cancellations(order_lines: pl.LazyFrame) -> pl.LazyFrame:
     )
     return (
         pl.concat([matched.drop("_purchased_at", "_purchased_on"), rest], how="diagonal")
-        .drop("description", "country")
+        .select(*polars_schema(FctOrderLine), "dt")
         .sort(
             "ordered_at",
             "order_id",

@@ -1,12 +1,14 @@
 """Features and a model to scores: percent, grade, trend, and reasons in plain words."""
 
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from de_assets.contracts.features import features
+from de_assets.transforms.features import contact_features
 from de_assets.transforms.learning import CATEGORIES, LeadModel, matrix
 
 # What a sales team can work through, as shares of the scored contacts: A first, then B, then C.
@@ -14,40 +16,48 @@ GRADE_SHARES = {"A": 0.1, "B": 0.3, "C": 0.6, "D": 1.0}
 TREND_WINDOW_DAYS = 7
 TREND_POINTS = 5
 REASONS = 3
+SCORED = pl.Struct({"probability": pl.Float64(), "reasons": pl.String()})
 LEAST_EFFECT = 0.05  # in log-odds; below that a reason would be noise
 
 
 def score_contacts(
-    rows: pl.DataFrame, earlier: pl.DataFrame, model: LeadModel, day: date
-) -> pl.DataFrame:
+    rows: pl.LazyFrame, earlier: pl.LazyFrame, model: LeadModel | None, day: date
+) -> pl.LazyFrame:
     """One score for each contact.
 
     Args:
         rows: `features/contact_features` of the day.
         earlier: The same, `TREND_WINDOW_DAYS` before: the trend is what the contact's behaviour
             changed since, by one and the same model.
-        model: The model in service.
+        model: The model in service. None stands for whichever it will be: it may read every
+            feature, and its scores are null (column lineage asks so).
         day: The day of the features.
 
     Returns:
         `predictions/lead_scores`, with `dt`.
     """
-    inputs = np.asarray(_inputs(rows, model))
-    probability = model.predict(inputs)
-    before = earlier.select("contact_id").with_columns(
-        _before=pl.Series(model.probabilities(earlier), dtype=pl.Float64)
-    )
+    inputs = pl.struct(model.feature_names if model else list(features()))
+    scored = inputs.map_batches(partial(_score, model=model), return_dtype=SCORED)
+    before = inputs.map_batches(partial(_probability, model=model), return_dtype=pl.Float64)
     change = pl.col("probability") - pl.col("_before")
     return (
-        rows.select("contact_id")
+        rows.select("contact_id", _scored=scored)
+        # Not unnested: what asks for the contact alone shall not ask for every feature.
+        .select(
+            "contact_id",
+            *(pl.col("_scored").struct.field(field.name) for field in SCORED.fields),
+        )
         .with_columns(
             scored_for=pl.lit(day),
-            probability=pl.Series(probability, dtype=pl.Float64),
-            reasons=pl.Series(explain(inputs, probability, model), dtype=pl.String),
-            model_version=pl.lit(model.version),
+            model_version=pl.lit(model.version if model else None, pl.String),
             dt=pl.lit(day),
         )
-        .join(before, on="contact_id", how="left", maintain_order="left")
+        .join(
+            earlier.select("contact_id", _before=before),
+            on="contact_id",
+            how="left",
+            maintain_order="left",
+        )
         .with_columns(
             score=(pl.col("probability") * 100).round().cast(pl.Int32),
             grade=_grade(),
@@ -59,6 +69,44 @@ def score_contacts(
         )
         .drop("_before")
     )
+
+
+def score_day(
+    features: pl.LazyFrame,
+    activity: pl.LazyFrame,
+    contacts: pl.LazyFrame,
+    day: date,
+    model: LeadModel | None = None,
+) -> pl.LazyFrame:
+    """`predictions/lead_scores` of a day.
+
+    Args:
+        features: `features/contact_features` of the day.
+        activity: `modeled/contact_daily` of the days that features of `TREND_WINDOW_DAYS` before
+            look back on; later ones are not looked at.
+        contacts: `modeled/dim_contact`.
+        day: The day.
+        model: As `score_contacts` takes it.
+    """
+    earlier = contact_features(activity, contacts, day - timedelta(days=TREND_WINDOW_DAYS))
+    return score_contacts(features, earlier, model, day)
+
+
+def _score(values: pl.Series, model: LeadModel | None) -> pl.Series:
+    if model is None or values.is_empty():
+        return pl.Series([None], dtype=SCORED).new_from_index(0, len(values))
+    inputs = np.asarray(_inputs(values.struct.unnest(), model))
+    probability = model.predict(inputs)
+    reasons = pl.Series("reasons", explain(inputs, probability, model), dtype=pl.String)
+    return pl.DataFrame(
+        [pl.Series("probability", probability, dtype=pl.Float64), reasons]
+    ).to_struct()
+
+
+def _probability(values: pl.Series, model: LeadModel | None) -> pl.Series:
+    if model is None or values.is_empty():
+        return pl.Series([None], dtype=pl.Float64).new_from_index(0, len(values))
+    return pl.Series(model.probabilities(values.struct.unnest()), dtype=pl.Float64)
 
 
 def explain(

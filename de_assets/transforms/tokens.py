@@ -7,10 +7,12 @@ list of addresses.
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 
 import polars as pl
 
 TOKEN_CHARACTERS = 32  # 128 bits: no two people of any company meet by chance
+TokenKey = Callable[[], bytes]  # asked when a token is made: the key may lie in another system
 
 
 def tokenise(values: pl.Series, key: bytes) -> pl.Series:
@@ -31,3 +33,10 @@ def normalise(value: str) -> str:
 def _token(value: str, key: bytes) -> str:
     digest = hmac.new(key, normalise(value).encode(), hashlib.sha256)
     return digest.hexdigest()[:TOKEN_CHARACTERS]
+
+
+def to_token(text: pl.Expr, key: TokenKey) -> pl.Expr:
+    """The tokens of a text column (String to String), lazily."""
+    return text.map_batches(
+        lambda values: tokenise(values, key()), return_dtype=pl.String, is_elementwise=True
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 
 import polars as pl
 
@@ -55,6 +56,34 @@ def split_by_time(snapshots: Sequence[date], start: date, horizon_days: int) -> 
     return dict(sorted(parts.items()))
 
 
+def training_set(
+    snapshots: pl.LazyFrame, activity: pl.LazyFrame, *, start: date, horizon_days: int
+) -> pl.LazyFrame:
+    """Snapshots of the grid whose horizon is over, with what came of them.
+
+    Args:
+        snapshots: `features/contact_features` of any days.
+        activity: `modeled/contact_daily` of all days, with `dt`.
+        start: First day of the calendar.
+        horizon_days: Days after a snapshot in which an order counts.
+
+    Returns:
+        `features/training_set`.
+    """
+    # Lazily, though a day's part depends on all days: so the plan is the same whatever there is.
+    last_day = activity.select(_last_day=pl.col("dt").max())
+    parts = pl.struct("as_of", "_last_day").map_batches(
+        partial(_parts, start=start, horizon_days=horizon_days), return_dtype=pl.String
+    )
+    split = (
+        snapshots.select(pl.col("as_of").unique())
+        .join(last_day, how="cross")
+        .select("as_of", split=parts)
+        .filter(pl.col("split").is_not_null())
+    )
+    return _labelled(snapshots, activity, split, horizon_days)
+
+
 def label_snapshots(
     features: pl.LazyFrame,
     activity: pl.LazyFrame,
@@ -76,6 +105,12 @@ def label_snapshots(
         {"as_of": list(parts), "split": list(parts.values())},
         schema={"as_of": pl.Date, "split": pl.String},
     )
+    return _labelled(features, activity, split, horizon_days)
+
+
+def _labelled(
+    features: pl.LazyFrame, activity: pl.LazyFrame, split: pl.LazyFrame, horizon_days: int
+) -> pl.LazyFrame:
     ordering = activity.filter(pl.col("orders") > 0).select("contact_id", "dt")
     labels = (
         split.join(ordering, how="cross")
@@ -93,3 +128,15 @@ def label_snapshots(
         .with_columns(pl.col("is_ordering").fill_null(value=False))
         .sort("as_of", "contact_id")
     )
+
+
+def _parts(snapshots: pl.Series, start: date, horizon_days: int) -> pl.Series:
+    """The part of each snapshot day (`as_of`), where `_last_day` is the last day of the data."""
+    days = snapshots.struct.field("as_of").to_list()
+    last_days = snapshots.struct.field("_last_day").drop_nulls()
+    parts: dict[date, str] = {}
+    if not last_days.is_empty():
+        last_day = last_days[0]
+        grid = sorted(set(days).intersection(snapshot_days(start, last_day)))
+        parts = split_by_time(matured(grid, last_day, horizon_days), start, horizon_days)
+    return pl.Series([parts.get(day) for day in days], dtype=pl.String)

@@ -10,7 +10,8 @@ from functools import partial
 
 import polars as pl
 
-UNPARSED = "_unparsed_"
+from de_assets.contracts.audit import UNPARSED
+
 # Of ISO 4217, those that prices are written in. Any three letters would not do: "2 DOZ" is not 2.
 CURRENCIES = (
     "AED|ARS|AUD|BGN|BHD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JOD|"
@@ -111,6 +112,14 @@ def _numbers(values: pl.Series, dialect: Dialect) -> pl.Series:
     return text.cast(pl.Float64, strict=False)
 
 
-def unparsed(name: str, typed: pl.Expr, dialect: Dialect) -> pl.Expr:
-    """Mask (Boolean) of rows in which something arrived and no value came of it."""
-    return (to_text(name, dialect).is_not_null() & typed.is_null()).alias(f"{UNPARSED}{name}")
+def unparsed(name: str, typed: pl.Expr, dialect: Dialect, column: str | None = None) -> pl.Expr:
+    """Mask (Boolean) of rows in which something arrived and no value came of it.
+
+    Args:
+        name: The source's column.
+        typed: What came of it.
+        dialect: How the supplier writes values.
+        column: The cleaned column, where its name is another one.
+    """
+    is_lost = to_text(name, dialect).is_not_null() & typed.is_null()
+    return is_lost.alias(f"{UNPARSED}{column or name}")

@@ -17,22 +17,33 @@ class Shop:
     """One company with order lines as CSV files and a lake of its own."""
 
     def __init__(self, folder: Path, instance: dg.DagsterInstance, **sources: object) -> None:
+        self._open(folder, instance)
+        self.landing.mkdir()
+        self.write_sources(**sources)
+
+    @classmethod
+    def at(cls, folder: Path, instance: dg.DagsterInstance) -> "Shop":
+        """A shop that is there already, with its files, its lake and its sources file."""
+        shop = cls.__new__(cls)
+        shop._open(folder, instance)
+        shop.defs = build_defs(Settings(lake=str(shop.lake), sources=str(shop.sources)))
+        return shop
+
+    def _open(self, folder: Path, instance: dg.DagsterInstance) -> None:
         self.instance = instance
         self.landing = folder / "landing"
-        self.landing.mkdir()
         self.lake = folder / "lake"
-        path = folder / "sources.yaml"
-        path.write_text(
-            json.dumps(
-                {
-                    "calendar": {"start": "2026-01-01", "end": "2026-01-31"},
-                    "currency": "eur",
-                    "order_lines": {"url": str(self.landing)},
-                    **sources,
-                }
-            )
-        )
-        self.defs = build_defs(Settings(lake=str(self.lake), sources=str(path)))
+        self.sources = folder / "sources.yaml"
+
+    def write_sources(self, **sources: object) -> None:
+        """Write the sources file anew, and load it."""
+        usual = {
+            "calendar": {"start": "2026-01-01", "end": "2026-01-31"},
+            "currency": "eur",
+            "order_lines": {"url": str(self.landing)},
+        }
+        self.sources.write_text(json.dumps(usual | sources))
+        self.defs = build_defs(Settings(lake=str(self.lake), sources=str(self.sources)))
 
     def drop(self, name: str, *lines: str) -> Path:
         path = self.landing / name

@@ -7,8 +7,8 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from de_assets.automation.sensors import neighbouring
 from de_assets.definitions import build_defs
+from de_assets.partitions import unbroken
 from de_assets.settings import Settings
 
 HEADER = "order_id,product_id,quantity,ordered_at,unit_price\n"
@@ -173,7 +173,7 @@ def test_files_on_s3_run_their_days_too(tmp_path, instance, s3_server, s3_option
 
 def test_stretches_of_days_are_unbroken():
     days = [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 4)]
-    assert list(neighbouring(days)) == [
+    assert list(unbroken(days)) == [
         (date(2026, 1, 1), date(2026, 1, 2)),
         (date(2026, 1, 4), date(2026, 1, 4)),
     ]

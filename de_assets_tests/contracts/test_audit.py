@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from de_assets.contracts.audit import audit, rules
-from de_assets.contracts.base import Contract, TableInfo, column
+from de_assets.contracts.base import Contract, TableInfo, Terms, column, row_rule
 from de_assets.contracts.tables import TABLES
 from de_assets_tests.world import (
     MONDAY,
@@ -24,6 +24,7 @@ from de_assets_tests.world import (
 
 NOON = moment("2011-03-07 12:00")
 SECRET = "anna@example.com"
+WARNED = {"ge": Terms("warn"), "le": Terms("warn")}
 PARCELS_INFO = TableInfo("cleaned/parcels", "Parcels", "one", unique_by=("parcel_id",))
 
 
@@ -31,7 +32,7 @@ class Parcels(Contract):
     """A table with one rule of each kind, one of them a warning."""
 
     parcel_id: pl.String = column("Parcel")
-    weight_kg: pl.Float64 = column("Weight", nullable=True, ge=0, le=30, severity="warn")
+    weight_kg: pl.Float64 = column("Weight", nullable=True, ge=0, le=30, terms=WARNED)
     size: pl.String = column("Size", isin=("S", "L"))
 
     class Config:
@@ -39,10 +40,12 @@ class Parcels(Contract):
 
         metadata = MappingProxyType({"table": PARCELS_INFO})
 
-    @pa.dataframe_check(name="small_is_light", raise_warning=True)
-    def small_is_light(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
-        """No small parcel weighs more than ten."""
-        return data.lazyframe.select((pl.col("size") != "S") | (pl.col("weight_kg") <= 10))
+    small_is_light = row_rule(
+        "small_is_light",
+        "No small parcel weighs more than ten.",
+        (pl.col("size") != "S") | (pl.col("weight_kg") <= 10),
+        Terms("warn"),
+    )
 
 
 PARCELS = pl.DataFrame({"parcel_id": ["a", "b", "c"], "weight_kg": [1.0, 20, None], "size": "L"})
@@ -82,7 +85,9 @@ def test_an_empty_table_keeps_every_contract(key):
         ({"size": [None, "L", "L"]}, "size.not_null"),
         ({"weight_kg": [-1.0, 20, None]}, "weight_kg.greater_than_or_equal_to(0)"),
         ({"weight_kg": [31.0, 20, None]}, "weight_kg.less_than_or_equal_to(30)"),
-        ({"weight_kg": [float("nan"), 20, None]}, "weight_kg.less_than_or_equal_to(30)"),
+        ({"weight_kg": [float("nan"), 20, None]}, "weight_kg.finite"),
+        ({"weight_kg": [float("inf"), 20, None]}, "weight_kg.finite"),
+        ({"weight_kg": [float("-inf"), 20, None]}, "weight_kg.finite"),
         ({"size": ["S", "L", "L"], "weight_kg": [11.0, 20, None]}, "small_is_light"),
     ],
 )

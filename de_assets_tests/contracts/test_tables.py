@@ -66,20 +66,25 @@ def test_the_day_column_is_one_of_the_table_and_a_moment(key):
         assert schema[info.day_column].is_temporal()
 
 
-def test_no_direct_identifier_gets_further_than_raw():
+def test_no_direct_identifier_gets_further_than_raw_but_into_the_identity_table_encrypted():
     holders = {
         key
         for key, contract in TABLES.items()
         if any(column.pii == "direct" for column in columns(contract))
     }
 
-    assert holders <= {f"raw/{name}" for name in RAW}
+    assert holders <= {f"raw/{name}" for name in RAW} | {"identity/contacts"}
+    assert all(
+        "encrypted" in column.title
+        for column in columns(TABLES["identity/contacts"])
+        if column.pii == "direct"
+    )
 
 
-def test_a_column_has_one_privacy_class_in_all_tables_behind_raw():
+def test_a_column_has_one_privacy_class_in_all_tables_behind_raw_and_identity():
     classes = defaultdict(set)
     for key, contract in TABLES.items():
-        if not key.startswith("raw/"):
+        if not key.startswith(("raw/", "identity/")):
             for column in columns(contract):
                 classes[column.name].add(column.pii)
 
@@ -130,3 +135,12 @@ def test_a_nullable_column_is_no_matter_of_completeness():
 
     assert "recency_days" in nullable
     assert nullable.isdisjoint(complete)
+
+
+@pytest.mark.parametrize("key", [key for key in TABLES if key.startswith("cleaned/")])
+def test_only_what_is_read_as_a_number_or_a_moment_can_be_unreadable(key):
+    fallible = {info.name for info in columns(TABLES[key]) if info.read in ("number", "moment")}
+
+    readable = {rule.column for rule in rules(TABLES[key]) if rule.name.endswith(".parseable")}
+
+    assert readable == fallible

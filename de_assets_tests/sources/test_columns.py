@@ -73,7 +73,7 @@ def test_the_columns_come_in_one_fixed_order(landing):
     landing.drop("a.csv", csv_of(line("A1")))
 
     assert landing.rows().columns == [
-        "order_id", "product_id", "description", "quantity", "ordered_at", "unit_price",
+        "order_id", "product_id", "description", "quantity", "unit_price", "ordered_at",
         "contact_id", "country", "_extra", "_source", "_source_row", "_batch", "dt",
     ]  # fmt: skip
 

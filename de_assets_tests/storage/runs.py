@@ -11,19 +11,20 @@ from de_assets.storage.lake import Lake
 from de_assets.storage.table_io_manager import Published, TableIOManager
 
 TABLE = "cleaned/events"
+NAME = "event_id"
 KEY = dg.AssetKey(TABLE.split("/"))
 DAILY = dg.DailyPartitionsDefinition(start_date="2024-03-01", end_date="2024-03-08")
 FIRST, SECOND, THIRD = (date(2024, 3, day) for day in (4, 5, 6))
 
 
 def names(*values: str, day: date | None = None) -> pl.DataFrame:
-    """A table of one column, and `dt` if it is for a day."""
-    frame = pl.DataFrame({"name": values}, schema={"name": pl.String})
+    """A table of one of its columns, and `dt` if it is for a day."""
+    frame = pl.DataFrame({NAME: values}, schema={NAME: pl.String})
     return frame if day is None else frame.with_columns(dt=pl.lit(day))
 
 
 def names_of(frame: pl.DataFrame | pl.LazyFrame) -> list[str]:
-    return frame.lazy().collect()["name"].to_list()
+    return frame.lazy().collect()[NAME].to_list()
 
 
 class Runs:

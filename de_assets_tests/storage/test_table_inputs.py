@@ -6,10 +6,21 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from de_assets.contracts.base import polars_schema
+from de_assets.contracts.tables import TABLES
 from de_assets.errors import StorageError
 from de_assets.storage.lake import Lake
 from de_assets.storage.table_io_manager import ALLOW_MISSING, LakeTable, empty_frame
-from de_assets_tests.storage.runs import FIRST, SECOND, TABLE, THIRD, Runs, names, names_of
+from de_assets_tests.storage.runs import (
+    FIRST,
+    NAME,
+    SECOND,
+    TABLE,
+    THIRD,
+    Runs,
+    names,
+    names_of,
+)
 
 
 def test_the_annotation_says_how_a_table_is_handed_over(local_lake: Lake, runs: Runs):
@@ -25,7 +36,19 @@ def test_the_annotation_says_how_a_table_is_handed_over(local_lake: Lake, runs: 
     assert isinstance(table, LakeTable)
     assert isinstance(unsaid, LakeTable)
     assert [names_of(frame) for frame in (lazy, eager, table.frame())] == [["a"]] * 3
-    assert eager.schema == {"name": pl.String, "dt": pl.Date}
+    assert eager.schema == {**polars_schema(TABLES[TABLE]), "dt": pl.Date}
+
+
+def test_days_older_than_a_column_have_nulls_there_and_columns_declared_no_more_are_left_out(
+    local_lake: Lake,
+):
+    local_lake.write(TABLE, names("a").with_columns(gone=pl.lit(1)), FIRST)
+    local_lake.write(TABLE, names("b").with_columns(channel=pl.lit("email")), SECOND)
+
+    for days in ([FIRST, SECOND], [FIRST]):
+        frame = LakeTable(local_lake, TABLE, days).frame().collect()
+        assert frame.schema == {**polars_schema(TABLES[TABLE]), "dt": pl.Date}
+        assert frame["channel"].to_list() == [None, "email"][: len(days)]
 
 
 def test_a_table_without_days_is_handed_over_whole(local_lake: Lake, runs: Runs):
@@ -55,7 +78,7 @@ def test_all_days_come_as_one_frame_with_dt(local_lake: Lake, runs: Runs):
 
     frame = runs.read(pl.DataFrame, **whole)
 
-    assert frame.rows() == [("a", FIRST), ("b", SECOND), ("c", THIRD)]
+    assert frame.select(NAME, "dt").rows() == [("a", FIRST), ("b", SECOND), ("c", THIRD)]
 
 
 def test_a_look_back_may_be_cut_to_the_days_that_are_wanted(local_lake: Lake, runs: Runs):

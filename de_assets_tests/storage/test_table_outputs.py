@@ -10,7 +10,7 @@ import pytest
 from de_assets.errors import StorageError
 from de_assets.storage.lake import Lake
 from de_assets.storage.table_io_manager import Published
-from de_assets_tests.storage.runs import FIRST, SECOND, TABLE, THIRD, Runs, names, names_of
+from de_assets_tests.storage.runs import FIRST, NAME, SECOND, TABLE, THIRD, Runs, names, names_of
 
 CANARY = "canary.of.a.person@example.com"
 
@@ -50,7 +50,7 @@ def test_a_frame_of_one_day_needs_no_dt(
     result = runs.write(frame.lazy() if lazily else frame, [SECOND])
 
     assert local_lake.days(TABLE) == [SECOND]
-    assert pl.read_parquet_schema(local_lake.url(TABLE, SECOND)) == {"name": pl.String}
+    assert pl.read_parquet_schema(local_lake.url(TABLE, SECOND)) == {NAME: pl.String}
     assert metadata(result) == {
         str(SECOND): {
             "dagster/partition_row_count": 2,
@@ -68,7 +68,7 @@ def test_a_range_of_days_in_one_run_is_split_by_dt(local_lake: Lake, runs: Runs,
     assert local_lake.days(TABLE) == [FIRST, SECOND, THIRD]
     by_day = {day: names_of(local_lake.scan_days(TABLE, [day])) for day in (FIRST, SECOND, THIRD)}
     assert by_day == {FIRST: ["a", "b"], SECOND: [], THIRD: ["c"]}
-    assert pl.read_parquet_schema(local_lake.url(TABLE, SECOND)) == {"name": pl.String}
+    assert pl.read_parquet_schema(local_lake.url(TABLE, SECOND)) == {NAME: pl.String}
     rows = {day: facts["dagster/partition_row_count"] for day, facts in metadata(result).items()}
     assert rows == {str(FIRST): 2, str(SECOND): 0, str(THIRD): 1}
 

@@ -52,7 +52,8 @@ def told(*probabilities):
 
 
 def scored(now, before=None):
-    return score_contacts(now, told() if before is None else before, TOLD, FIRST)
+    earlier = told() if before is None else before
+    return score_contacts(now.lazy(), earlier.lazy(), TOLD, FIRST).collect()
 
 
 def weighed(**values):
@@ -61,7 +62,8 @@ def weighed(**values):
         pl.lit(value, pl.String if name == "country" else pl.Float64).alias(name)
         for name, value in (usual | values).items()
     )
-    return score_contacts(row, row.clear(), WEIGHED, FIRST)["reasons"].item()
+    found = score_contacts(row.lazy(), row.clear().lazy(), WEIGHED, FIRST).collect()
+    return found["reasons"].item()
 
 
 def test_the_score_is_the_probability_in_percent():
@@ -165,7 +167,7 @@ def test_a_country_that_nobody_knows_is_said_to_be_unknown():
     lone = LeadModel("v", 30, ("country",), {"country": 1.0}, {}, LogOdds(1.0), WEIGHED.levels)
     rows = contacts(1).with_columns(country=pl.lit("Atlantis"))
 
-    found = score_contacts(rows, rows, lone, FIRST)
+    found = score_contacts(rows.lazy(), rows.lazy(), lone, FIRST).collect()
 
     assert found["reasons"].to_list() == ["- country: unknown"]
 

@@ -150,7 +150,7 @@ def test_every_event_is_in_one_session_and_the_sessions_keep_their_contract(even
 
 
 def test_the_awkward_events_make_these_sessions(engine):
-    cleaned = clean_events(raw("events"), DIALECT).filter(
+    cleaned = clean_events(raw("events"), DIALECT, lambda: b"").filter(
         ~pl.col(IS_DUPLICATE), pl.coalesce("contact_id", "visitor_id").is_not_null()
     )
 

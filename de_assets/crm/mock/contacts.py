@@ -83,6 +83,23 @@ def archive_contact(call: Call) -> Response:
     return Response(status_code=204)
 
 
+def erase_contact(call: Call) -> Response:
+    """Remove one contact for good, archived or not, by its id or by a unique property."""
+    body = call.body()
+    given_id = wire.text_in(body, "objectId")
+    id_property = wire.optional_text_in(body, "idProperty")
+    with call.store.writing() as tables:
+        records = Records(tables, call.now_ms)
+        contact = records.find(given_id, id_property) or records.find(
+            given_id, id_property, is_archived=True
+        )
+        if contact is None:
+            raise resource_not_found()
+        tables.remove_contact(contact.id)
+    call.store.scrub()
+    return Response(status_code=204)
+
+
 def refuse_associations(body: Mapping[str, object]) -> None:
     """Refuse associations to other objects rather than lose them: there are only contacts here."""
     if body.get("associations") not in (None, []):
@@ -100,6 +117,7 @@ def _named(call: Call, records: Records, *, is_archived: bool = False) -> Contac
 ENDPOINTS: Mapping[tuple[str, str], Handler] = {
     ("GET", ""): list_contacts,
     ("POST", ""): create_contact,
+    ("POST", "/gdpr-delete"): erase_contact,
     ("GET", "/{contact_id}"): read_contact,
     ("PATCH", "/{contact_id}"): update_contact,
     ("DELETE", "/{contact_id}"): archive_contact,

@@ -138,6 +138,15 @@ class Tables:
             (_dumped(contact.properties), contact.modified_ms, contact.archived_ms, contact.id),
         )
 
+    def remove_contact(self, contact_id: int) -> None:
+        """Remove a contact with its history and its unique values; its id is not given again."""
+        for statement in (
+            "DELETE FROM unique_value WHERE contact_id = ?",
+            "DELETE FROM contact_write WHERE contact_id = ?",
+            "DELETE FROM contact WHERE id = ?",
+        ):
+            self._connection.execute(statement, (contact_id,))
+
     def take_unique_value(self, property_name: str, value: str, contact_id: int) -> None:
         """Give a free unique value to a contact."""
         self._connection.execute(
@@ -209,6 +218,12 @@ class Store:
         """Give tables whose changes are kept together at the end, or not at all on an error."""
         with self._transaction("BEGIN IMMEDIATE") as tables:
             yield tables
+
+    def scrub(self) -> None:
+        """Leave no byte of what was removed in the file or in its log, by writing both anew."""
+        with self._lock:
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Tables]:

@@ -1,0 +1,1 @@
+"""Incidents: what failed, from the first failing day to the run that found it mended."""
