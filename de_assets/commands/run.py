@@ -1,6 +1,7 @@
 """Run the lifecycle: over a range of days, or the demo; and say what happened."""
 
 import json
+import logging
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ def run(
     """Run the whole lifecycle over a range of days, in this process."""
     from de_assets.lifecycle import Lifecycle, open_instance
 
+    _leave_the_telling_to_the_summary()
     settings = settings_of_the_environment(DE_ASSETS_SOURCES=sources, DE_ASSETS_LAKE=lake)
     with open_instance(settings) as instance:
         report = Lifecycle(settings, instance, start.date(), end.date(), say=click.echo).run()
@@ -44,6 +46,7 @@ def demo() -> None:
     """Run the whole loop on an invented company, with a CRM of its own."""
     from de_assets.sandbox.demo import run_demo
 
+    _leave_the_telling_to_the_summary()
     settings = settings_of_the_environment(
         DE_ASSETS_SOURCES=str(Path("data/sources/sandbox.yaml").absolute())
     )
@@ -59,6 +62,11 @@ def demo() -> None:
         f"  {settings.lake + '/':<24} the tables, as plain Parquet\n"
         "  data/sources/*.yaml      the one file to edit for your own company"
     )
+
+
+def _leave_the_telling_to_the_summary() -> None:
+    """Incidents go to the log too, and where nobody set one up Python prints it."""
+    logging.getLogger("de_assets").addHandler(logging.NullHandler())
 
 
 def print_summary(summary: dict[str, Any]) -> None:
@@ -80,7 +88,8 @@ def print_summary(summary: dict[str, Any]) -> None:
         click.secho(f"  {failure['severity']}: {where}: {failure['text']}", fg=colour)
     print_quarantine(summary["quarantine"], MOST_RULES_SHOWN)
     if still_open := summary["incidents"]["open"]:
-        click.echo(f"open    {len(still_open)} incidents; `de-assets incidents` lists them")
+        noun = "incident" if len(still_open) == 1 else "incidents"
+        click.echo(f"open    {len(still_open)} {noun}; `de-assets incidents` lists them")
     if "auc" in model:
         click.echo(
             f"model   {model['version']}: AUC {model['auc']:.3f} (recency only "
