@@ -99,6 +99,13 @@ def traces(tmp_path_factory, s3_options, s3_server):
         _plant_in_crm(crm.base_url, person)
         lake = "s3://canary/lake"
         yield Traces(folder, world, person, crm.base_url, lake, s3_options, s3_server)
+    # The server holds its objects in the memory of this process.
+    for page in s3_options.client.get_paginator("list_object_versions").paginate(Bucket="canary"):
+        old = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        s3_options.client.delete_objects(
+            Bucket="canary",
+            Delete={"Objects": [{key: one[key] for key in ("Key", "VersionId")} for one in old]},
+        )
 
 
 @pytest.fixture(scope="module")
