@@ -7,6 +7,7 @@ done, 1 a check or a step failed, 2 wrong usage or settings.
 import click
 
 from de_assets.commands.audit import audit
+from de_assets.commands.crm import crm
 from de_assets.commands.dictionary import dictionary
 from de_assets.commands.erase import erase
 from de_assets.commands.incidents import incidents
@@ -16,7 +17,7 @@ from de_assets.commands.look import doctor, graph
 from de_assets.commands.quarantine import quarantine
 from de_assets.commands.retention import sweep
 from de_assets.commands.run import demo, run
-from de_assets.commands.sandbox import crm, sandbox
+from de_assets.commands.sandbox import sandbox
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

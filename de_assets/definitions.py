@@ -11,6 +11,7 @@ import dagster as dg
 from de_assets.assets.cleaned import cleaned_pair, cleanings
 from de_assets.assets.crm import CRM_SPEC, crm_assets
 from de_assets.assets.declare import IO_MANAGER, table_asset
+from de_assets.assets.destinations import destination_assets
 from de_assets.assets.features import feature_derivations
 from de_assets.assets.identity import identity_asset
 from de_assets.assets.model import MODELS, ModelIOManager, model_assets
@@ -65,7 +66,8 @@ def _build(settings: Settings) -> dg.Definitions:
             *(table_asset(each, daily) for each in tables),
             *model_assets(DEFAULT_HORIZON_DAYS),
             *prediction_assets(daily),
-            *crm_assets(daily, catalog.sources.write_back.mode),
+            *crm_assets(daily, catalog.sources.write_back),
+            *destination_assets(daily, catalog.sources.destinations),
             CRM_SPEC,
         ],
         jobs=[*all_jobs, retention],

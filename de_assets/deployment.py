@@ -20,6 +20,7 @@ from de_assets.privacy.holders import (
     KeysOfPeople,
     LedgerOfTheCrm,
     OldVersions,
+    ReceiptsOfDestinations,
     Recomputed,
     RecordsOfTheCrm,
     TablesOfTheLake,
@@ -66,7 +67,7 @@ class Deployment:
             self.token_key,
             self.calendar.start,
             DEFAULT_HORIZON_DAYS,
-            self.catalog.sources.write_back.mode,
+            self.catalog.sources.write_back,
         )
 
     def token_key(self) -> bytes:
@@ -105,6 +106,7 @@ class Deployment:
                 tables,
                 Recomputed(partial(recompute, self.lake, self.derivations)),
                 LedgerOfTheCrm(Ledger(objects)),
+                ReceiptsOfDestinations(self.lake),
                 OldVersions(objects),
                 RecordsOfTheCrm(
                     catalog.crm if catalog.crm_url else None, catalog.contact_properties()

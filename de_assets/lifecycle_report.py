@@ -34,6 +34,7 @@ SUMMED = {
 CRM_COUNTS = {
     "action_create": "planned",
     "action_update": "planned",
+    "action_clear": "planned",
     "action_skip": "skipped",
     "action_blocked": "blocked",
     "state_acknowledged": "acknowledged",

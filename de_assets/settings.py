@@ -112,6 +112,11 @@ class Settings(BaseModel):
         alias="CRM_ACCESS_TOKEN",
         description="the bearer token of the CRM",
     )
+    webhook_token: SecretStr | None = Field(
+        None,
+        alias="DE_ASSETS_WEBHOOK_TOKEN",
+        description="the bearer token of the webhooks among the destinations of the sources file",
+    )
     notify: SecretStr = Field(
         SecretStr("log"),
         alias="DE_ASSETS_NOTIFY",

@@ -1,6 +1,7 @@
 """Back to the source: the plan, the write-back that the CRM acknowledged, and the reading back."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -19,13 +20,24 @@ from de_assets.assets.declare import (
 from de_assets.assets.derivation import Derivation, Upstream
 from de_assets.assets.publish import Publisher
 from de_assets.assets.raw import SOURCES, catalog_of
+from de_assets.assets.write_back import (
+    BREAKER,
+    PlanOptions,
+    Sender,
+    SendOptions,
+    breaker_result,
+    judge_plan,
+    plan_metadata,
+)
 from de_assets.contracts.base import Contract, table_info
 from de_assets.contracts.crm import Receipts, Reconciliation, SyncPlan
+from de_assets.crm.breaker import Finding, Holds
 from de_assets.crm.ledger import SCHEMA as LEDGER_SCHEMA
 from de_assets.crm.ledger import Ledger
-from de_assets.crm.plan import Mode, make_plan
-from de_assets.crm.push import RECEIPT_SCHEMA, ensure_properties, push, reconcile
-from de_assets.sources.catalog import SourceCatalog
+from de_assets.crm.mapping import mapping_with
+from de_assets.crm.plan import make_plan
+from de_assets.crm.reconcile import reconcile
+from de_assets.sources.write_back import WriteBack
 from de_assets.storage.table_io_manager import LakeTable, empty_frame
 
 GROUP = "reverse_etl"
@@ -39,11 +51,11 @@ CRM_SPEC = dg.AssetSpec(
 )
 
 
-def plan_derivation(mode: Mode) -> Derivation:
+def plan_derivation(section: WriteBack) -> Derivation:
     """How the sync plan is made, of scores, contacts and what the CRM has acknowledged."""
     return Derivation(
         SyncPlan,
-        partial(make_plan, mode=mode),
+        partial(make_plan, mode=section.mode, mapping=mapping_with(section.nulls)),
         {
             "scores": Upstream("predictions/lead_scores"),
             "contacts": Upstream("modeled/dim_contact"),
@@ -53,26 +65,38 @@ def plan_derivation(mode: Mode) -> Derivation:
     )
 
 
-def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.AssetsDefinition]:
+def crm_assets(
+    daily: dg.DailyPartitionsDefinition, section: WriteBack
+) -> Sequence[dg.AssetsDefinition]:
     """The assets of group `reverse_etl`."""
-    plan_of = plan_derivation(mode)
+    plan_of = plan_derivation(section)
 
     @dg.asset(
-        **_facts(SyncPlan, daily),
+        **_facts(SyncPlan, daily, check=BREAKER),
         description=plan_of.description,
         ins={name: asset_in(each, daily) for name, each in plan_of.upstreams.items()},
     )
     def sync_plan(
-        context: dg.AssetExecutionContext, scores: LakeTable, contacts: LakeTable
+        context: dg.AssetExecutionContext,
+        config: PlanOptions,
+        scores: LakeTable,
+        contacts: LakeTable,
     ) -> Iterator[Any]:
         publisher = _publisher(context, SyncPlan)
         ledger = Ledger(publisher.lake.objects).read()
+        holds = Holds(publisher.lake.objects)
+        findings: dict[date, list[Finding]] = {}
         for day in run_days(context) or []:
+            scored = scores.between(day, day).collect()
             plan = plan_of.transform(
-                scores=scores.between(day, day), contacts=contacts.frame(), ledger=ledger.lazy()
+                scores=scored.lazy(), contacts=contacts.frame(), ledger=ledger.lazy()
             ).collect()
+            findings[day] = judge_plan(plan, scored, ledger, section, day)
+            # Before the plan is there: no moment in which it could be sent unjudged.
+            holds.put(day, [] if config.release_breaker else findings[day])
             publisher.publish(plan, [day])
-            _add_counts(context, publisher, plan, "action", str(day))
+            _add_counts(context, publisher, plan, "action", str(day), plan_metadata(plan))
+        yield breaker_result(findings, is_released=config.release_breaker)
         yield from _finish(publisher, lineage_metadata(plan_of, context))
 
     @dg.asset(
@@ -81,16 +105,20 @@ def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.A
         ins={"plan": asset_in(Upstream("crm/sync_plan"), daily)},
         pool="crm",
     )
-    def writeback(context: dg.AssetExecutionContext, plan: LakeTable) -> Iterator[Any]:
+    def writeback(
+        context: dg.AssetExecutionContext, config: SendOptions, plan: LakeTable
+    ) -> Iterator[Any]:
         publisher = _publisher(context, Receipts)
-        ledger = Ledger(publisher.lake.objects)
-        catalog = catalog_of(context)
+        sender = Sender(context, catalog_of(context), publisher.lake, config)
         rejected = 0
         for day in run_days(context) or []:
-            receipts = _push(context, catalog, plan.between(day, day).collect(), ledger)
-            rejected += receipts.filter(pl.col("state") == "rejected").height
-            publisher.publish(receipts.with_columns(dt=pl.lit(day)), [day])
-            _add_counts(context, publisher, receipts, "state", str(day))
+            sent = sender.send(plan.between(day, day).collect(), day)
+            rejected += sent.receipts.filter(pl.col("state") == "rejected").height
+            if sent.problem:
+                publisher.block(day, sent.problem)
+                continue
+            publisher.publish(sent.receipts.with_columns(dt=pl.lit(day)), [day])
+            _add_counts(context, publisher, sent.receipts, "state", str(day))
         yield dg.AssetCheckResult(
             check_name="accepted",
             passed=rejected == 0,
@@ -112,9 +140,10 @@ def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.A
         days = run_days(context) or []
         differing = empty_frame("crm/reconciliation").collect()
         if catalog.crm_url is not None:
-            ledger = Ledger(publisher.lake.objects).read()
+            ledger = Ledger(publisher.lake.objects)
             with catalog.crm() as client:
-                differing = reconcile(client, ledger, days[-1])
+                differing = reconcile(client, ledger.read(), days[-1])
+            ledger.doubt(differing)  # the next write-back sends these again
         publisher.publish(differing, days)
         yield dg.AssetCheckResult(
             check_name="in_step",
@@ -128,6 +157,8 @@ def crm_assets(daily: dg.DailyPartitionsDefinition, mode: Mode) -> Sequence[dg.A
 
 
 CHECKS = {
+    BREAKER: "The plan is within its limits (write_back.breaker of the sources file); "
+    "else it is not sent.",
     "accepted": "The CRM acknowledged every row that was sent.",
     "in_step": "The CRM holds what it has acknowledged.",
 }
@@ -142,7 +173,10 @@ def _facts(
     specs = check_specs(contract)
     if check:
         key = dg.AssetKey(table_info(contract).key.split("/"))
-        specs.append(dg.AssetCheckSpec(check, asset=key, description=CHECKS[check]))
+        is_blocking = check == BREAKER
+        specs.append(
+            dg.AssetCheckSpec(check, asset=key, description=CHECKS[check], blocking=is_blocking)
+        )
     return {
         **asset_facts(contract, kinds, GROUP),
         "partitions_def": daily,
@@ -158,39 +192,18 @@ def _publisher(context: dg.AssetExecutionContext, contract: type[Contract]) -> P
     return Publisher(context, contract, lake_of(context))
 
 
-def _push(
-    context: dg.AssetExecutionContext, catalog: SourceCatalog, plan: pl.DataFrame, ledger: Ledger
-) -> pl.DataFrame:
-    """Send one day's plan; without a CRM nothing is sent, and the log says so."""
-    if catalog.crm_url is None:
-        context.log.warning(
-            "No CRM is declared (contacts.url of the sources file, CRM_BASE_URL): "
-            "the plan is made, the write-back is skipped."
-        )
-        return pl.DataFrame(schema=RECEIPT_SCHEMA)
-    with catalog.crm() as client:
-        if plan["action"].is_in(["create", "update"]).any():
-            ensure_properties(client)
-        return push(
-            client,
-            plan,
-            ledger,
-            context.run.run_id,
-            progress=lambda done, total: context.log.debug("%d of %d rows sent", done, total),
-        )
-
-
 def _add_counts(
     context: dg.AssetExecutionContext,
     publisher: Publisher,
     frame: pl.DataFrame,
     column: str,
     partition: str,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """How many rows of each kind, as numbers that the UI can plot."""
+    """How many rows of each kind, as numbers that the UI can plot, and `more`."""
     counts = dict(frame.group_by(column).len().iter_rows())
     context.add_asset_metadata(
-        {f"{column}_{name}": count for name, count in counts.items()},
+        {**{f"{column}_{name}": count for name, count in counts.items()}, **(more or {})},
         asset_key=dg.AssetKey(publisher.key.split("/")),
         partition_key=partition,
     )

@@ -10,7 +10,7 @@ from de_assets.assets.features import feature_derivations
 from de_assets.assets.identity import identity_derivation
 from de_assets.assets.modeled import modeled_derivations
 from de_assets.assets.predictions import score_derivation
-from de_assets.crm.plan import Mode
+from de_assets.sources.write_back import WriteBack
 from de_assets.transforms.tokens import TokenKey
 from de_assets.transforms.typing import Dialect
 
@@ -20,7 +20,7 @@ def all_derivations(
     token_key: TokenKey,
     start: date,
     horizon_days: int,
-    mode: Mode,
+    write_back: WriteBack,
 ) -> dict[str, Derivation]:
     """How each table is made, by its key, in the order of the lifecycle.
 
@@ -29,7 +29,7 @@ def all_derivations(
         token_key: The key of the tokens.
         start: First day of the calendar.
         horizon_days: Days after a snapshot in which an order counts.
-        mode: Whether the write-back may create contacts.
+        write_back: How the sync plan is made.
     """
     cleaned = [each.derivations() for each in cleanings(dialects, token_key)]
     listed = [
@@ -39,6 +39,6 @@ def all_derivations(
         *modeled_derivations(),
         *feature_derivations(start, horizon_days),
         score_derivation(),
-        plan_derivation(mode),
+        plan_derivation(write_back),
     ]
     return {derivation.key: derivation for derivation in listed}

@@ -1,4 +1,4 @@
-"""Stand-ins for the systems around the pipeline: the mock CRM and an invented company."""
+"""Stand-ins for the systems around the pipeline: an invented company, and its contacts in a CRM."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,22 +6,6 @@ from pathlib import Path
 import click
 
 from de_assets.commands.common import DAY, explained, settings_of_the_environment
-
-
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8090, show_default=True)
-@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="SQLite file.")
-@explained
-def crm(host: str, port: int, database: Path | None) -> None:
-    """Serve the mock CRM: its API and a page with the ranked leads."""
-    from de_assets.crm.mock import serve
-
-    settings = settings_of_the_environment()
-    file = database or settings.state / "crm.db"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    click.echo(f"Mock CRM on http://{host}:{port} (contacts in {file}). Stop with Ctrl-C.")
-    serve(file, settings.crm_access_token.get_secret_value(), host=host, port=port)
 
 
 @click.group()

@@ -4,7 +4,7 @@ import polars as pl
 
 from de_assets.contracts.base import Contract, TableInfo, column
 
-ACTIONS = ("create", "update", "skip", "blocked")
+ACTIONS = ("create", "update", "clear", "blocked", "skip")
 RECEIPT_STATES = ("acknowledged", "rejected")
 
 
@@ -17,12 +17,12 @@ class SyncPlan(Contract):
     )
     action: pl.String = column("What would be done", isin=ACTIONS)
     reason: pl.String = column("Why that would be done")
-    lead_score: pl.String = column("Value to send, as the CRM takes it")
-    lead_grade: pl.String = column("Value to send")
+    lead_score: pl.String = column("Value to send, as the CRM takes it; empty clears it")
+    lead_grade: pl.String = column("Value to send; empty clears it")
     lead_score_reasons: pl.String = column("Value to send; empty clears it")
-    lead_score_trend: pl.String = column("Value to send")
-    lead_score_model_version: pl.String = column("Value to send")
-    lead_scored_at: pl.String = column("Day of the features, YYYY-MM-DD")
+    lead_score_trend: pl.String = column("Value to send; empty clears it")
+    lead_score_model_version: pl.String = column("Value to send; empty clears it")
+    lead_scored_at: pl.String = column("Day of the features, or of the clearing, YYYY-MM-DD")
     fingerprint: pl.String = column("Digest of the values that make an update worth sending")
     old_lead_score: pl.String = column("Value that the CRM last acknowledged", nullable=True)
     old_lead_grade: pl.String = column("Value that the CRM last acknowledged", nullable=True)
@@ -34,7 +34,7 @@ class SyncPlan(Contract):
             "table": TableInfo(
                 "crm/sync_plan",
                 "What a write-back would change",
-                "one scored contact",
+                "one contact that is scored, or was and is to be cleared",
                 owner="team:sales-ops",
                 is_daily=True,
                 unique_by=("contact_id",),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from de_assets.crm.destination import BatchAnswer, Change
 from de_assets.crm.transport import Transport, code_of, results_of
 from de_assets.errors import CrmError
 
@@ -27,28 +28,6 @@ class Contact:
     properties: Mapping[str, str | None]
 
 
-@dataclass(frozen=True)
-class Change:
-    """Properties to set on one contact; `key` names our row and comes back in the answer."""
-
-    key: str
-    crm_id: str | None
-    properties: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class BatchAnswer:
-    """What became of the changes of a batch, by their key.
-
-    Attributes:
-        acknowledged: The CRM's id of each contact that was written.
-        rejected: The CRM's error codes of each that was not, or their category if it gave none.
-    """
-
-    acknowledged: Mapping[str, str]
-    rejected: Mapping[str, str]
-
-
 class CrmClient:
     """Contacts of one CRM portal."""
 
@@ -59,6 +38,7 @@ class CrmClient:
         *,
         api_version: str = "2026-03",
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
         timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
     ) -> None:
         """Nothing is sent yet.
@@ -67,7 +47,8 @@ class CrmClient:
             base_url: The address of the API.
             access_token: The bearer token.
             api_version: The path dialect, `v3` or a dated one.
-            sleep: What waits between attempts, seconds.
+            sleep: What waits between requests, seconds.
+            clock: Seconds that only ever grow, to keep within the CRM's limit.
             timeout_seconds: How long to wait for a connection, and for an answer.
 
         Raises:
@@ -75,7 +56,7 @@ class CrmClient:
         """
         self.base_url = base_url.rstrip("/")
         self._transport = Transport(
-            self.base_url, access_token, sleep=sleep, timeout_seconds=timeout_seconds
+            self.base_url, access_token, sleep=sleep, timeout_seconds=timeout_seconds, clock=clock
         )
         if api_version == "v3":
             self._contacts = "/crm/v3/objects/contacts"
@@ -227,8 +208,12 @@ class CrmClient:
 
     def property_names(self) -> set[str]:
         """Names of all contact properties that the portal defines."""
+        return {str(definition["name"]) for definition in self.property_definitions()}
+
+    def property_definitions(self) -> list[Mapping[str, Any]]:
+        """All contact properties that the portal defines, as its API shows them."""
         answer = self._transport.request("GET", self._properties)
-        return {str(result["name"]) for result in results_of(answer, self._properties)}
+        return list(results_of(answer, self._properties))
 
     def create_property(self, definition: Mapping[str, Any]) -> None:
         """Define a contact property; one of that name being there already is no error."""
@@ -261,7 +246,8 @@ class CrmClient:
                 by_id[str(i)] for i in context.get("ids", []) if str(i) in by_id
             ]
             rejected.update(dict.fromkeys(map(str, keys), code_of(error)))
-        return BatchAnswer(acknowledged, rejected)
+        doubtful = frozenset(rejected) if self._transport.is_doubtful else frozenset()
+        return BatchAnswer(acknowledged, rejected, doubtful)
 
 
 def _next_page(answer: Mapping[str, Any]) -> str | None:

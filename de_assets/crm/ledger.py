@@ -1,11 +1,12 @@
 """The ledger: what the CRM has acknowledged, and nothing that was merely sent.
 
 Each acknowledged batch becomes one journal object before the next batch goes out, so a killed run
-loses no receipt. Journals are folded into one file when a write-back is done. What a run that died
-may have sent is in doubt until the CRM answers about it again.
+loses no receipt. Journals are folded into one file when a write-back is done, and into the history.
+What a run that died may have sent is in doubt until the CRM answers about it again.
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -13,13 +14,20 @@ from io import BytesIO
 
 import polars as pl
 
+from de_assets.crm import history
+from de_assets.crm.history import History
+from de_assets.crm.kept_rows import KeptRows
+from de_assets.crm.rejects import Rejects
 from de_assets.crm.score_properties import SENT
-from de_assets.errors import PreconditionFailedError
+from de_assets.errors import CrmError
 from de_assets.storage.objects import ObjectStore
 
-LEDGER_KEY = "crm/_ledger/ledger.parquet"
-JOURNAL_PREFIX = "crm/_ledger/journal/"
-INTENT_PREFIX = "crm/_ledger/intent/"
+PREFIX = "crm/_ledger/"
+LEDGER_KEY = f"{PREFIX}ledger.parquet"
+JOURNAL_PREFIX = f"{PREFIX}journal/"
+INTENT_PREFIX = f"{PREFIX}intent/"
+CRM = "crm"
+OTHER_NAME = re.compile(r"(?!(?:journal|intent|history)$)[a-z][a-z0-9_]*")
 SCHEMA = pl.Schema(
     {
         "contact_id": pl.String(),
@@ -32,15 +40,43 @@ SCHEMA = pl.Schema(
         "confirmed_for": pl.String(),
     }
 )
+GONE = "contact"  # what the reconciliation calls the property of a contact that is gone
+READ_BACK = "reconciliation"  # instead of a run, in the intent of what is to be sent again
 INTENT_SCHEMA = pl.Schema(dict.fromkeys(("contact_id", "_day", "_run"), pl.String()))
-FOLD_ATTEMPTS = 5
 
 
 class Ledger:
-    """The ledger of one destination, in the lake's object store."""
+    """The ledger of one destination, in the lake's object store.
 
-    def __init__(self, objects: ObjectStore) -> None:
+    Attributes:
+        history: Everything that was acknowledged and folded.
+        rejects: What the destination does not accept.
+    """
+
+    def __init__(self, objects: ObjectStore, destination: str = CRM) -> None:
+        """Nothing is read yet.
+
+        Args:
+            objects: The lake's objects.
+            destination: Its name; the ledgers of others than the CRM lie below the CRM's.
+
+        Raises:
+            CrmError: the name cannot be that of a ledger.
+        """
+        prefix = PREFIX if destination == CRM else f"{PREFIX}{destination}/"
+        if not OTHER_NAME.fullmatch(destination):
+            raise CrmError(
+                f"a destination cannot be called {destination!r}",
+                where=PREFIX,
+                fix="use small letters, digits and underscores, beginning with a letter, and none "
+                "of journal, intent, history",
+            )
         self._objects = objects
+        self._journal_prefix = f"{prefix}journal/"
+        self._intent_prefix = f"{prefix}intent/"
+        self._file = KeptRows(objects, f"{prefix}ledger.parquet", SCHEMA)
+        self.history = History(objects, f"{prefix}history/")
+        self.rejects = Rejects(objects, f"{prefix}rejects.parquet")
 
     def read(self) -> pl.DataFrame:
         """The newest acknowledged values of each contact, with the columns of `SCHEMA`.
@@ -52,7 +88,14 @@ class Ledger:
         # In this order: what is folded or settled meanwhile is then in what is read later.
         intents = self._intents()
         _, journaled = self._journals()
-        return _doubted(_newest(pl.concat([self._folded()[0], journaled])), intents)
+        return _doubted(_newest(pl.concat([self._file.read()[0], journaled])), intents)
+
+    def sent_to(self, contact_id: str) -> pl.DataFrame:
+        """Everything that was acknowledged of a contact, oldest first (`history.SCHEMA`)."""
+        _, journaled = self._journals()
+        fresh = journaled.filter(contact_id=contact_id).select(history.SCHEMA.names())
+        rows = pl.concat([self.history.of(contact_id), fresh])
+        return rows.unique(history.KEY).sort(history.KEY)
 
     def begin(self, day: date, run_id: str, contact_ids: Sequence[str]) -> None:
         """Keep whom a run is about to write to, before its first request.
@@ -62,14 +105,30 @@ class Ledger:
             run_id: The run.
             contact_ids: Everybody to whom something will be sent.
         """
-        key = f"{INTENT_PREFIX}dt={day}/{run_id}.json"
+        key = f"{self._intent_prefix}dt={day}/{run_id}.json"
         contacts = pl.DataFrame({"contact_id": contact_ids}, schema={"contact_id": pl.String})
         self._write_intent(key, contacts.with_columns(_day=pl.lit(str(day)), _run=pl.lit(run_id)))
         self.settle(contact_ids, but=key)  # what was in doubt of them before is sent over
 
+    def doubt(self, differing: pl.DataFrame) -> None:
+        """Have the next write-back send those contacts again in which the CRM holds other values.
+
+        Args:
+            differing: `crm/reconciliation`. A contact that is gone is left as it is.
+        """
+        ids = differing.filter(pl.col("property_name") != GONE)["contact_id"].unique(
+            maintain_order=True
+        )
+        if ids.is_empty():
+            return
+        confirmed = self.read().filter(pl.col("contact_id").is_in(ids.to_list()))
+        key = f"{self._intent_prefix}{READ_BACK}.json"
+        intent = confirmed.select("contact_id", _day="confirmed_for", _run=pl.lit(READ_BACK))
+        self._write_intent(key, intent)
+
     def settle(self, contact_ids: Sequence[str], *, but: str | None = None) -> None:
         """Of these contacts nothing is in doubt any more, except by the intent `but`."""
-        for info in list(self._objects.list(INTENT_PREFIX)):
+        for info in list(self._objects.list(self._intent_prefix)):
             if info.key == but:
                 continue
             intent = self._intent(info.key)
@@ -98,7 +157,8 @@ class Ledger:
         """
         stamp = {"sent_at": sent_at.isoformat(), "run_id": run_id, "confirmed_for": str(day)}
         stamped = [{**row, **stamp} for row in rows]
-        key = f"{JOURNAL_PREFIX}dt={day}/{sent_at:%Y%m%dT%H%M%S%f}-{run_id[:8]}-{batch:06d}.json"
+        name = f"{sent_at:%Y%m%dT%H%M%S%f}-{run_id[:8]}-{batch:06d}.json"
+        key = f"{self._journal_prefix}dt={day}/{name}"
         self._objects.write(key, json.dumps(stamped).encode())
 
     def fold(self, scores: pl.DataFrame | None = None) -> None:
@@ -115,32 +175,23 @@ class Ledger:
         Raises:
             PreconditionFailedError: other writers were faster each time; the journals stay.
         """
-        for attempt in range(1, FOLD_ATTEMPTS + 1):
-            keys, journaled = self._journals()
-            folded, version = self._folded()
-            rows = _newest(pl.concat([folded, journaled]))
-            if scores is not None:
-                rows = _confirmed(rows, scores)
-            if rows.equals(folded) and not keys:
-                return
-            buffer = BytesIO()
-            rows.write_parquet(buffer)
-            try:
-                self._objects.write(
-                    LEDGER_KEY, buffer.getvalue(), if_match=version, if_absent=version is None
-                )
-            except PreconditionFailedError:
-                if attempt == FOLD_ATTEMPTS:
-                    raise
-                continue
-            for key in keys:
-                self._objects.delete(key)
-            return
+        folded_keys: list[str] = []
+
+        def folded(rows: pl.DataFrame) -> pl.DataFrame:
+            folded_keys[:], journaled = self._journals()
+            self.history.add(journaled)
+            newest = _newest(pl.concat([rows, journaled]))
+            return newest if scores is None else _confirmed(newest, scores)
+
+        self._file.change(folded)
+        for key in folded_keys:
+            self._objects.delete(key)
 
     def forget(self, contact_ids: Collection[str]) -> int:
-        """Remove contacts from the file, the journals and the intents, as if never written to.
+        """Remove contacts from all parts of the ledger, as if never written to.
 
-        What it leaves is what the store keeps of old versions; the caller purges those.
+        The CRM's forgets them in the ledgers below it too, those of the other destinations. What
+        is left is what the store keeps of old versions; the caller purges those.
 
         Returns:
             How many of their rows there were, doubts included.
@@ -148,25 +199,21 @@ class Ledger:
         Raises:
             PreconditionFailedError: other writers were faster each time; call it again.
         """
-        is_theirs = pl.col("contact_id").is_in(list(contact_ids))
-        count = self._forget_objects(INTENT_PREFIX, contact_ids)
+        count = self._forget_objects(self._intent_prefix, contact_ids)
         # Journals before the file: a fold that runs meanwhile then finds them without the contact.
-        count += self._forget_objects(JOURNAL_PREFIX, contact_ids)
-        for attempt in range(1, FOLD_ATTEMPTS + 1):
-            rows, version = self._folded()
-            left = rows.filter(~is_theirs)
-            if left.height == rows.height:
-                break
-            buffer = BytesIO()
-            left.write_parquet(buffer)
-            try:
-                self._objects.write(LEDGER_KEY, buffer.getvalue(), if_match=version)
-            except PreconditionFailedError:
-                if attempt == FOLD_ATTEMPTS:
-                    raise
-                continue
-            return count + rows.height - left.height
-        return count
+        count += self._forget_objects(self._journal_prefix, contact_ids)
+        count += self._file.forget(contact_ids)
+        count += self.history.forget(contact_ids)
+        count += self.rejects.forget(contact_ids)
+        return count + sum(ledger.forget(contact_ids) for ledger in self._below())
+
+    def _below(self) -> list["Ledger"]:
+        """The ledgers of the other destinations, if this is the CRM's."""
+        if self._file.key != LEDGER_KEY:
+            return []
+        keys = [info.key.removeprefix(PREFIX) for info in self._objects.list(PREFIX)]
+        names = {key.partition("/")[0] for key in keys if "/" in key}
+        return [Ledger(self._objects, name) for name in sorted(filter(OTHER_NAME.fullmatch, names))]
 
     def _forget_objects(self, prefix: str, contact_ids: Collection[str]) -> int:
         """Take the rows of contacts out of JSON objects; one that is left empty goes."""
@@ -185,7 +232,7 @@ class Ledger:
 
     def _journals(self) -> tuple[list[str], pl.DataFrame]:
         """The keys of the journals, and their rows."""
-        keys = [info.key for info in self._objects.list(JOURNAL_PREFIX)]
+        keys = [info.key for info in self._objects.list(self._journal_prefix)]
         rows: list[dict[str, str]] = []
         for key in keys:
             with suppress(FileNotFoundError):  # folded by another run since it was listed
@@ -193,7 +240,7 @@ class Ledger:
         return keys, pl.DataFrame(rows, schema=SCHEMA)
 
     def _intents(self) -> pl.DataFrame:
-        found = [self._intent(info.key) for info in list(self._objects.list(INTENT_PREFIX))]
+        found = [self._intent(info.key) for info in list(self._objects.list(self._intent_prefix))]
         return pl.concat([pl.DataFrame(schema=INTENT_SCHEMA), *found])
 
     def _intent(self, key: str) -> pl.DataFrame:
@@ -205,14 +252,6 @@ class Ledger:
 
     def _write_intent(self, key: str, rows: pl.DataFrame) -> None:
         self._objects.write(key, rows.write_json().encode())
-
-    def _folded(self) -> tuple[pl.DataFrame, str | None]:
-        """The rows of the ledger's file, and its version; None if there is no file yet."""
-        try:
-            data, version = self._objects.read(LEDGER_KEY)
-        except FileNotFoundError:
-            return pl.DataFrame(schema=SCHEMA), None
-        return pl.read_parquet(BytesIO(data)), version
 
 
 def _newest(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,21 +1,29 @@
-"""Sends a sync plan to the CRM batch by batch, and afterwards reads back what it holds."""
+"""Sends a sync plan to a destination batch by batch; `reconcile.py` reads back what it holds."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 
 import polars as pl
 
-from de_assets.crm.client import BATCH_SIZE, BatchAnswer, Change, CrmClient
+from de_assets.crm.client import CrmClient
+from de_assets.crm.crm_destination import CrmDestination
+from de_assets.crm.destination import BatchAnswer, Change, ContentRefusedError, Destination
 from de_assets.crm.ledger import Ledger
 from de_assets.crm.plan import due_rows, settled_rows
-from de_assets.crm.score_properties import (
-    CONTACT_KEY,
-    SENT,
-    contact_key_definition,
-    definitions,
-    is_same_value,
-)
-from de_assets.crm.transport import ContentRefusedError
+from de_assets.crm.rejects import NO_ANSWER, PARK_AFTER, SETTLED_SCHEMA, Rejects
+from de_assets.crm.score_properties import SENT, contact_key_definition, definitions
+from de_assets.errors import CrmError
+
+__all__ = [
+    "NO_ANSWER",
+    "PARKED",
+    "RECEIPT_SCHEMA",
+    "PushStoppedError",
+    "ensure_properties",
+    "push",
+]
 
 RECEIPT_SCHEMA = pl.Schema(
     {
@@ -27,7 +35,12 @@ RECEIPT_SCHEMA = pl.Schema(
         "sent_at": pl.Datetime("us"),
     }
 )
-NO_ANSWER = "NO_ANSWER"  # the CRM answered the batch without a word about this row
+IS_DOUBTED = pl.col("fingerprint").is_null()
+PARKED = "PARKED"  # not sent: it was rejected too often with the same value
+
+
+class PushStoppedError(CrmError):
+    """A write-back was stopped between two batches; what was acknowledged is in the ledger."""
 
 
 def ensure_properties(client: CrmClient) -> list[str]:
@@ -43,193 +56,209 @@ def ensure_properties(client: CrmClient) -> list[str]:
     return [str(definition["name"]) for definition in missing]
 
 
-def push(
-    client: CrmClient,
+def push(  # noqa: PLR0913  what is optional is given by name
+    destination: Destination | CrmClient,
     plan: pl.DataFrame,
     ledger: Ledger,
     run_id: str,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-    batch_size: int = BATCH_SIZE,
+    should_stop: Callable[[int, int], str | None] = lambda _answered, _rejected: None,
+    batch_size: int | None = None,
+    park_after: int = PARK_AFTER,
+    full_resync: bool = False,
 ) -> pl.DataFrame:
     """Send the rows of a plan that are to be created or updated.
 
-    A row is entered in the ledger only when the CRM acknowledged it, before the next request goes
-    out. A run that dies here is taken up where it stopped, by the same plan or by the next one:
-    what the ledger has is not sent again, nor anything older than that.
+    A row is entered in the ledger only when the destination acknowledged it, before the next
+    request goes out. A run that dies here is taken up where it stopped, by the same plan or by the
+    next one: what the ledger has is not sent again, nor anything older than that. Rows that are
+    rejected are kept (`Ledger.rejects`) and sent again by the next write-back, until they are
+    accepted or parked.
 
     Args:
-        client: The CRM.
+        destination: Where the rows go; a client stands for the CRM.
         plan: `crm/sync_plan` of one day.
-        ledger: Where acknowledgements are kept.
+        ledger: The destination's, where acknowledgements are kept.
         run_id: Dagster's id of the run, kept in the CRM beside each score.
         now: The clock, UTC.
         progress: Called after each batch with the rows done and in all.
-        batch_size: Rows of a request, at most `BATCH_SIZE`.
+        should_stop: Asked before each batch, with the rows that were answered and those of them
+            that were rejected; a text is the reason to stop.
+        batch_size: Rows of a request, if fewer than the destination takes.
+        park_after: After how many attempts with the same value a rejected row is parked.
+        full_resync: Whether what was acknowledged is sent again, for a destination that lost it.
 
     Returns:
-        Receipts (`RECEIPT_SCHEMA`): one row for each that was sent, now or before by the same plan.
+        Receipts (`RECEIPT_SCHEMA`): one row for each that was sent, now or before by the same plan,
+        and one with code `PARKED` for each that was not sent because it is parked.
 
     Raises:
-        CrmUnavailableError: the CRM stopped answering; what it acknowledged is in the ledger.
+        PushStoppedError: `should_stop` gave a reason.
+        CrmUnavailableError: the destination stopped answering; what it acknowledged is kept.
         CrmError: it refuses us, not a row.
     """
+    to = CrmDestination(destination) if isinstance(destination, CrmClient) else destination
     known = ledger.read()
-    due = due_rows(plan, known)
-    others = plan.join(due, on="contact_id", how="anti")
-    receipts = [_receipts_of_before(settled_rows(others, known))]
-    done = requests = 0
+    planned = due_rows(plan, known, full_resync=full_resync)
+    parked = ledger.rejects.parked(planned)
+    # Always in one order: a run that takes up another one makes the same batches.
+    due = planned.join(parked, on="contact_id", how="anti").sort("contact_id")
+    others = plan.join(planned, on="contact_id", how="anti")
     if not due.is_empty():
         day = date.fromisoformat(due["lead_scored_at"][0])
         ledger.begin(day, run_id, due["contact_id"].to_list())
-    for batch in _batches_of_one_kind(due, batch_size):
-        for answer in _send(client, _changes(batch, run_id)):
-            moment = now()
-            rows = batch.filter(
-                pl.col("contact_id").is_in([*answer.acknowledged, *answer.rejected])
-            )
-            if answer.acknowledged:
-                ledger.record(
-                    day,
-                    run_id,
-                    requests,
-                    moment,
-                    _acknowledged_rows(rows, answer.acknowledged),
-                )
-            receipts.append(_receipts(rows, answer, moment))
-            requests += 1
-        done += batch.height
-        progress(done, due.height)
+    size = min(batch_size or to.batch_size, to.batch_size)
+    outcome = _Outcome(set(known.filter(IS_DOUBTED)["contact_id"]))
+    try:
+        for batch in _batches_of_one_kind(due, size):
+            _stop_if_asked(should_stop(len(outcome.receipts), len(outcome.rejected)), to)
+            rows = {row["contact_id"]: row for row in batch.iter_rows(named=True)}
+            for answer in _send(to, _changes(rows, run_id)):
+                moment = now()
+                if answer.acknowledged:
+                    ledger.record(
+                        day, run_id, outcome.answers, moment, _acknowledged_rows(rows, answer)
+                    )
+                outcome.add(rows, answer, moment)
+            progress(len(outcome.receipts), due.height)
+    finally:
+        outcome.note_rejects(ledger.rejects, now().date(), park_after)
+    ledger.rejects.drop(_held(others, known))
     ledger.fold(plan)
-    sent = pl.concat(receipts)
-    is_answered = pl.col("code").is_null() | (pl.col("code") != NO_ANSWER)
-    ledger.settle(sent.filter(is_answered)["contact_id"].to_list())
-    return sent
-
-
-def reconcile(client: CrmClient, ledger: pl.DataFrame, day: date) -> pl.DataFrame:
-    """Read back every contact in the ledger and list where the CRM holds something else.
-
-    Args:
-        client: The CRM.
-        ledger: What it has acknowledged (`ledger.SCHEMA`).
-        day: The partition, as `dt` of the result.
-
-    Returns:
-        `crm/reconciliation` with `dt`: one row for each property that differs, or one with
-        `property_name` "contact" where the contact is gone.
-    """
-    # Of contacts that became one record in the CRM, it holds the score that was sent last.
-    acknowledged = ledger.drop_nulls("crm_id")
-    newest = acknowledged.sort("confirmed_for", "lead_scored_at", "sent_at").unique(
-        "crm_id", keep="last"
+    ledger.settle(outcome.answered)
+    return pl.concat(
+        [
+            _receipts_of_before(settled_rows(others, known)),
+            _receipts_of_parked(planned.join(parked, on="contact_id", how="semi"), now()),
+            pl.DataFrame(outcome.receipts, schema=RECEIPT_SCHEMA, orient="row"),
+        ]
     )
-    differing: list[dict[str, object]] = []
-    for batch in newest.sort("contact_id").iter_slices(BATCH_SIZE):
-        found = {
-            contact.crm_id: contact.properties
-            for contact in client.read_contacts(batch["crm_id"].to_list(), SENT)
-        }
-        for row in batch.iter_rows(named=True):
-            who = {"contact_id": row["contact_id"], "crm_id": row["crm_id"]}
-            held = found.get(row["crm_id"])
-            if held is None:
-                differing.append(
-                    {**who, "property_name": "contact", "acknowledged": None, "found": None}
-                )
-                continue
-            differing.extend(
-                {
-                    **who,
-                    "property_name": name,
-                    "acknowledged": row[name],
-                    "found": held.get(name),
-                }
-                for name in SENT
-                if not is_same_value(name, row[name], held.get(name))
+
+
+@dataclass
+class _Outcome:
+    """What became of the rows so far; `doubted` were in doubt before."""
+
+    doubted: set[str]
+    receipts: list[tuple[Any, ...]] = field(default_factory=list)
+    acknowledged: list[dict[str, str]] = field(default_factory=list)
+    rejected: list[dict[str, str | None]] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
+    answers: int = 0
+
+    def add(
+        self, rows: Mapping[str, Mapping[str, Any]], answer: BatchAnswer, moment: datetime
+    ) -> None:
+        """Take in the answer to some of the rows of a batch."""
+        sent_at = moment.replace(tzinfo=None)
+        self.answers += 1
+        for key, crm_id in answer.acknowledged.items():
+            row = rows[key]
+            self.answered.append(key)
+            self.acknowledged.append({name: row[name] for name in ("contact_id", "lead_scored_at")})
+            self.receipts.append((key, crm_id, "acknowledged", None, row["fingerprint"], sent_at))
+        for key, code in answer.rejected.items():
+            row = rows[key]
+            # What was in doubt stays so until something is acknowledged: a rejection says nothing
+            # about an earlier attempt.
+            if not (code == NO_ANSWER or key in answer.doubtful or key in self.doubted):
+                self.answered.append(key)
+            columns = ("contact_id", "crm_id", "lead_scored_at", "fingerprint")
+            self.rejected.append({**{name: row[name] for name in columns}, "code": code})
+            self.receipts.append(
+                (key, row["crm_id"], "rejected", code, row["fingerprint"], sent_at)
             )
-    schema = dict.fromkeys(
-        ("contact_id", "crm_id", "property_name", "acknowledged", "found"), pl.String
-    )
-    return pl.DataFrame(differing, schema=schema).with_columns(dt=pl.lit(day, pl.Date))
+
+    def note_rejects(self, rejects: Rejects, day: date, park_after: int) -> None:
+        """Keep what was rejected, and drop what was accepted."""
+        if self.rejected:
+            rejects.add(self.rejected, day, park_after)
+        rejects.drop(pl.DataFrame(self.acknowledged, schema=SETTLED_SCHEMA))
+
+
+def _stop_if_asked(reason: str | None, to: Destination) -> None:
+    if reason is not None:
+        raise PushStoppedError(
+            f"the write-back was stopped: {reason}",
+            where=to.name,
+            fix="see what is wrong; the next write-back goes on where this one stopped",
+        )
 
 
 def _batches_of_one_kind(due: pl.DataFrame, size: int) -> Iterator[pl.DataFrame]:
-    """Contacts that the CRM holds, then the others: one request a batch."""
+    """Contacts that the destination holds, then the others: one request a batch."""
     is_known = pl.col("crm_id").is_not_null()
     yield from due.filter(is_known).iter_slices(size)
     yield from due.filter(~is_known).iter_slices(size)
 
 
-def _changes(batch: pl.DataFrame, run_id: str) -> list[Change]:
+def _changes(rows: Mapping[str, Mapping[str, Any]], run_id: str) -> list[Change]:
     return [
         Change(
-            key=row["contact_id"],
+            key=key,
             crm_id=row["crm_id"],
             properties={**{name: row[name] for name in SENT}, "lead_score_run_id": run_id},
         )
-        for row in batch.iter_rows(named=True)
+        for key, row in rows.items()
     ]
 
 
-def _send(client: CrmClient, changes: Sequence[Change]) -> Iterator[BatchAnswer]:
-    """Changes of one kind, with an answer to each of them.
+def _send(
+    to: Destination, changes: Sequence[Change], *, is_doubtful: bool = False
+) -> Iterator[BatchAnswer]:
+    """Changes of one kind, with an answer to each of them and to nothing else.
 
-    A batch that is refused as a whole is halved until what it was refused for stands alone.
-    Contacts that the CRM holds are updated by its own id, which cannot create one.
+    A batch that is refused as a whole is halved until what it was refused for stands alone. A row
+    that is both acknowledged and rejected counts as rejected: to send it again does no harm.
     """
     try:
-        if changes[0].crm_id is None:
-            answer = client.upsert(changes, CONTACT_KEY)
-        else:
-            answer = client.update(changes)
+        answer = to.send(changes)
     except ContentRefusedError as refusal:
+        is_doubtful |= refusal.is_doubtful
         if len(changes) == 1:
-            yield BatchAnswer({}, {changes[0].key: refusal.code})
+            key = changes[0].key
+            yield BatchAnswer({}, {key: refusal.code}, frozenset([key] if is_doubtful else []))
             return
         middle = len(changes) // 2
-        yield from _send(client, changes[:middle])
-        yield from _send(client, changes[middle:])
+        yield from _send(to, changes[:middle], is_doubtful=is_doubtful)
+        yield from _send(to, changes[middle:], is_doubtful=is_doubtful)
         return
-    unanswered = {
-        change.key: NO_ANSWER for change in changes if change.key not in answer.acknowledged
-    }
-    yield BatchAnswer(answer.acknowledged, unanswered | dict(answer.rejected))
+    acknowledged: dict[str, str] = {}
+    rejected: dict[str, str] = {}
+    for change in changes:
+        if change.key in answer.acknowledged and change.key not in answer.rejected:
+            acknowledged[change.key] = answer.acknowledged[change.key]
+        else:
+            rejected[change.key] = answer.rejected.get(change.key, NO_ANSWER)
+    yield BatchAnswer(
+        acknowledged, rejected, frozenset(rejected) if is_doubtful else answer.doubtful
+    )
 
 
-def _acknowledged_rows(rows: pl.DataFrame, acknowledged: Mapping[str, str]) -> list[dict[str, str]]:
+def _acknowledged_rows(
+    rows: Mapping[str, Mapping[str, Any]], answer: BatchAnswer
+) -> list[dict[str, str]]:
     return [
         {
-            "contact_id": row["contact_id"],
-            "crm_id": acknowledged[row["contact_id"]],
-            **{name: row[name] for name in SENT},
-            "fingerprint": row["fingerprint"],
+            "contact_id": key,
+            "crm_id": crm_id,
+            **{name: rows[key][name] for name in SENT},
+            "fingerprint": rows[key]["fingerprint"],
         }
-        for row in rows.iter_rows(named=True)
-        if row["contact_id"] in acknowledged
+        for key, crm_id in answer.acknowledged.items()
     ]
 
 
-def _receipts(rows: pl.DataFrame, answer: BatchAnswer, moment: datetime) -> pl.DataFrame:
-    receipts = [
-        {
-            "contact_id": row["contact_id"],
-            "crm_id": answer.acknowledged.get(row["contact_id"], row["crm_id"]),
-            "state": "acknowledged" if row["contact_id"] in answer.acknowledged else "rejected",
-            "code": None
-            if row["contact_id"] in answer.acknowledged
-            else answer.rejected[row["contact_id"]],
-            "fingerprint": row["fingerprint"],
-            "sent_at": moment.replace(tzinfo=None),
-        }
-        for row in rows.iter_rows(named=True)
-    ]
-    return pl.DataFrame(receipts, schema=RECEIPT_SCHEMA)
+def _held(plan: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a plan whose values the destination has acknowledged (`SETTLED_SCHEMA`)."""
+    same = ["contact_id", "fingerprint"]
+    return plan.join(known, on=same, how="semi").select(SETTLED_SCHEMA.names())
 
 
 def _receipts_of_before(settled: pl.DataFrame) -> pl.DataFrame:
-    """What the CRM acknowledged of the same plan when it was sent before."""
+    """What the destination acknowledged of the same plan when it was sent before."""
     return settled.select(
         "contact_id",
         "crm_id",
@@ -239,4 +268,15 @@ def _receipts_of_before(settled: pl.DataFrame) -> pl.DataFrame:
         sent_at=pl.col("sent_at")
         .str.to_datetime("%+", time_unit="us", time_zone="UTC")
         .dt.replace_time_zone(None),
+    )
+
+
+def _receipts_of_parked(parked: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+    return parked.select(
+        "contact_id",
+        "crm_id",
+        state=pl.lit("rejected"),
+        code=pl.lit(PARKED),
+        fingerprint="fingerprint",
+        sent_at=pl.lit(moment.replace(tzinfo=None), pl.Datetime("us")),
     )

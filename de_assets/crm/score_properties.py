@@ -1,41 +1,31 @@
-"""The contact properties that a write-back owns: their definitions and their values.
+"""The values of the properties that a write-back owns, as texts, and which of them are the same.
 
-The only place that knows how a score looks inside the CRM. Nothing else in the CRM is ever written.
+The only place that knows how a score looks inside the CRM; `mapping.py` declares what is sent.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
 import polars as pl
 
-from de_assets.contracts.features import GRADES, TRENDS
+from de_assets.crm.mapping import CONTACT_KEY as CONTACT_KEY  # noqa: PLC0414  one of our names
+from de_assets.crm.mapping import MAPPING, MappedProperty
 
-GROUP = "contactinformation"
-CONTACT_KEY = "customer_id"  # the CRM's unique property that holds our contact_id
-
-# What makes an update worth sending. The model's version and the day are not among them: a new day
-# with the same score, grade, reasons and trend changes nothing for a sales person.
-MEANINGFUL = ("lead_score", "lead_grade", "lead_score_reasons", "lead_score_trend")
-SENT = (*MEANINGFUL, "lead_score_model_version", "lead_scored_at")
+MEANINGFUL = tuple(each.name for each in MAPPING if each.is_meaningful)
+SENT = tuple(each.name for each in MAPPING if each.column is not None)
+_KINDS = {each.name: each.kind for each in MAPPING}
 
 
 def definitions() -> list[dict[str, Any]]:
     """The properties as the CRM's API takes them."""
-    return [
-        _property("lead_score", "Lead score", "number", "number"),
-        _property("lead_grade", "Lead grade", "enumeration", "select", GRADES),
-        _property("lead_score_reasons", "Lead score reasons", "string", "textarea"),
-        _property("lead_score_trend", "Lead score trend", "enumeration", "select", TRENDS),
-        _property("lead_score_model_version", "Lead score model version", "string", "text"),
-        _property("lead_scored_at", "Lead scored at", "date", "date"),
-        _property("lead_score_run_id", "Lead score run", "string", "text"),
-    ]
+    return [each.definition() for each in MAPPING]
 
 
 def contact_key_definition() -> dict[str, Any]:
     """The unique property by which our contacts are found."""
-    definition = _property(CONTACT_KEY, "Customer id", "string", "text")
-    return {**definition, "hasUniqueValue": True}
+    key = MappedProperty(CONTACT_KEY, "Customer id", "string", "text", column="contact_id")
+    return {**key.definition(), "hasUniqueValue": True}
 
 
 def values(scores: pl.LazyFrame) -> pl.LazyFrame:
@@ -45,19 +35,32 @@ def values(scores: pl.LazyFrame) -> pl.LazyFrame:
         scores: `predictions/lead_scores`.
 
     Returns:
-        `contact_id`, the columns of `SENT` (String) and `fingerprint` (String).
+        `contact_id`, the columns of `SENT` (String, empty where a value is missing) and
+        `fingerprint` (String).
     """
-    texts = scores.select(
-        "contact_id",
-        lead_score=pl.col("score").cast(pl.String),
-        lead_grade="grade",
-        lead_score_reasons=pl.col("reasons").fill_null(""),
-        lead_score_trend="trend",
-        lead_score_model_version="model_version",
-        lead_scored_at=pl.col("scored_for").dt.strftime("%Y-%m-%d"),
-    )
-    # The values themselves, not a hash of them: exact, readable, and stable between versions.
-    return texts.with_columns(fingerprint=pl.concat_str(MEANINGFUL, separator=" | "))
+    cleared = (pl.col(name).fill_null("") for name in SENT)
+    return texts(scores).with_columns(cleared).with_columns(fingerprint=fingerprint())
+
+
+def texts(scores: pl.LazyFrame, mapping: Sequence[MappedProperty] = MAPPING) -> pl.LazyFrame:
+    """Scores to the texts that are sent, before any null policy.
+
+    Args:
+        scores: `predictions/lead_scores`.
+        mapping: What is sent of them.
+
+    Returns:
+        `contact_id` and the columns of `SENT` (String, null where a value is missing).
+    """
+    return scores.select("contact_id", *(_text(each) for each in mapping if each.column))
+
+
+def fingerprint() -> pl.Expr:
+    """What makes an update worth sending, of the columns of `SENT`.
+
+    The values themselves, not a hash of them: exact, readable, and stable between versions.
+    """
+    return pl.concat_str(MEANINGFUL, separator=" | ")
 
 
 def is_same_value(name: str, sent: str, held: str | None) -> bool:
@@ -72,11 +75,21 @@ def is_same_value(name: str, sent: str, held: str | None) -> bool:
         return True
     if not sent or not held:
         return False
-    if name == "lead_score":
+    if _KINDS[name] == "number":
         return _number(held) == float(sent)
-    if name == "lead_scored_at":  # a day, or that day's midnight as a moment or in milliseconds
+    if _KINDS[name] == "date":  # a day, or that day's midnight as a moment or in milliseconds
         return _day(held) == sent
     return False
+
+
+def _text(mapped: MappedProperty) -> pl.Expr:
+    column = pl.col(str(mapped.column))
+    if mapped.kind == "number":
+        rounded = column.round(mapped.decimals)
+        column = rounded if mapped.decimals else rounded.cast(pl.Int64)
+    if mapped.kind == "date":
+        return column.dt.strftime("%Y-%m-%d").alias(mapped.name)
+    return column.cast(pl.String).alias(mapped.name)
 
 
 def _number(text: str) -> float | None:
@@ -95,19 +108,3 @@ def _day(text: str) -> str | None:
     except (ValueError, OverflowError, OSError):
         return None
     return f"{moment:%Y-%m-%d}" if moment.time() == time.min else None
-
-
-def _property(
-    name: str, label: str, kind: str, field: str, options: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "label": label,
-        "groupName": GROUP,
-        "type": kind,
-        "fieldType": field,
-        "options": [
-            {"label": option, "value": option, "displayOrder": place, "hidden": False}
-            for place, option in enumerate(options)
-        ],
-    }

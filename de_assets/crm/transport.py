@@ -1,16 +1,20 @@
-"""Requests to the CRM's API: the token, time-outs, retries, and refusals as our own errors.
+"""Requests to an HTTP API: the token, time-outs, retries, and refusals as our own errors.
 
-Not here: what the API's calls mean (`client.py`). Its messages quote values of contacts, and the
-HTTP library's quote headers, so neither ever becomes part of an error.
+Not here: what the calls mean (`client.py`, `destinations/webhook.py`). An API's messages quote
+values of contacts, and the HTTP library's quote headers, so neither ever becomes part of an error.
 """
 
 import random
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
+from de_assets.crm.destination import ContentRefusedError
+from de_assets.crm.pace import Pace
 from de_assets.errors import CrmError, CrmUnavailableError
 
 ATTEMPTS = 6
@@ -24,19 +28,52 @@ TRANSIENT = (
     requests.exceptions.ContentDecodingError,
 )
 # A request is refused with one of these for what is in it, not for who asks or where.
-REFUSED_FOR_CONTENT = {400, 409, 422}
+REFUSED_FOR_CONTENT = {400, 409, 413, 422}
 
 
-class ContentRefusedError(CrmError):
-    """The CRM refused a whole request for something in it; `code` is its word for why."""
+@dataclass(frozen=True)
+class Peer:
+    """Who is spoken to, as errors say it.
 
-    def __init__(self, what: str, *, where: str, fix: str, code: str) -> None:
-        super().__init__(what, where=where, fix=fix)
-        self.code = code
+    Attributes:
+        name: What it is.
+        address: What sets its address.
+        token: What sets its token.
+        start: What to do when nobody answers there.
+        fixes: What to do about a refusal, by HTTP status.
+        has_codes: Whether it words refusals as HubSpot does. Another's are not read: they may say
+            anything.
+    """
+
+    name: str
+    address: str
+    token: str
+    start: str
+    fixes: Mapping[int, str]
+    has_codes: bool = False
+
+
+CRM = Peer(
+    "the CRM",
+    "CRM_BASE_URL",
+    "CRM_ACCESS_TOKEN",
+    "start it (`de-assets crm` for the mock), or check CRM_BASE_URL; then run again",
+    {
+        401: "set CRM_ACCESS_TOKEN to the token of this CRM",
+        403: "give the token the scopes crm.objects.contacts.read and .write",
+        404: "check CRM_BASE_URL, and that the API version is one that this CRM serves",
+    },
+    has_codes=True,
+)
 
 
 class Transport:
-    """Sends JSON to one address and returns JSON."""
+    """Sends JSON to one address and returns JSON.
+
+    Attributes:
+        is_doubtful: Whether the last request was sent more than once, and an attempt before the
+            last may have been obeyed although its answer was lost.
+    """
 
     def __init__(
         self,
@@ -45,14 +82,16 @@ class Transport:
         *,
         sleep: Callable[[float], None],
         timeout_seconds: tuple[float, float],
+        peer: Peer = CRM,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Arguments and errors are those of `CrmClient`."""
+        """Arguments and errors are those of `CrmClient`; `peer` says who is spoken to."""
         if not (access_token.isascii() and access_token.isprintable()) or " " in access_token:
             # The HTTP library would quote it in its own error.
             raise CrmError(
                 "the access token holds a blank, a line break or another character that no "
                 "token has",
-                where="CRM_ACCESS_TOKEN",
+                where=peer.token,
                 fix="copy it again, without quotes or line breaks",
             )
         self._base_url = base_url
@@ -60,7 +99,10 @@ class Transport:
         self._session.trust_env = False  # no proxy, no .netrc: the token goes to the CRM alone
         self._session.headers["Authorization"] = f"Bearer {access_token}"
         self._sleep = sleep
+        self._pace = Pace(clock, sleep)
         self._timeout_seconds = timeout_seconds
+        self._peer = peer
+        self.is_doubtful = False
 
     def close(self) -> None:
         """Give the connections back."""
@@ -75,7 +117,7 @@ class Transport:
         body: object = None,
         accept: frozenset[int] = frozenset(),
     ) -> dict[str, Any]:
-        """Send until it is answered, within `ATTEMPTS`; what cannot help is not repeated.
+        """Send until it is answered with JSON, within `ATTEMPTS`.
 
         Args:
             method: GET or POST.
@@ -92,39 +134,69 @@ class Transport:
             CrmError: it was refused otherwise, or the address is not that of an API.
             CrmUnavailableError: there was no answer within the budget of attempts.
         """
+        answer = self._answer(method, path, query=query, body=body, accept=accept)
+        return _json(answer, f"{method} {path}")
+
+    def deliver(self, path: str, *, body: object, headers: Mapping[str, str]) -> None:
+        """POST JSON until it is taken, within `ATTEMPTS`; what else the answer says is not read.
+
+        Raises:
+            ContentRefusedError: for what is in the body.
+            CrmError: it was refused otherwise.
+            CrmUnavailableError: there was no answer within the budget of attempts.
+        """
+        self._answer("POST", path, body=body, headers=headers)
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        accept: frozenset[int] = frozenset(),
+    ) -> requests.Response:
+        """The first answer that repeating would not better, unless it is a refusal."""
         where = f"{method} {path}"
         pause = FIRST_PAUSE_SECONDS
         trouble = ""
+        self.is_doubtful = False
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._sleep(pause)
             pause = _next_pause(attempt)
+            self._pace.wait()
             try:
                 answer = self._session.request(
                     method,
                     self._base_url + path,
                     params=query,
                     json=body,
+                    headers=headers,
                     timeout=self._timeout_seconds,
                     allow_redirects=False,
                 )
             except TRANSIENT as error:
                 trouble = type(error).__name__
+                self.is_doubtful = True
                 continue
             except requests.exceptions.InvalidURL:
-                raise _no_api("the CRM's address is none", where) from None
+                raise _no_api("the address is none", where, self._peer) from None
+            self._pace.note(answer.headers, is_counted=answer.status_code != 429)
             if answer.status_code == 429 or answer.status_code >= 500:
                 trouble = f"HTTP {answer.status_code}"
+                self.is_doubtful |= answer.status_code != 429
                 pause = _retry_after(answer) or pause
                 continue
             if answer.status_code < 300 or answer.status_code in accept:
-                return _json(answer, where)
-            raise _refusal(answer, where)
+                return answer
+            raise _refusal(answer, where, self._peer, is_doubtful=self.is_doubtful)
         parts = urlsplit(self._base_url)
         raise CrmUnavailableError(
-            f"the CRM did not answer {where} in {ATTEMPTS} attempts ({trouble})",
+            f"{self._peer.name} did not answer {where} in {ATTEMPTS} attempts ({trouble})",
             where=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
-            fix="start it (`de-assets crm` for the mock), or check CRM_BASE_URL; then run again",
+            fix=self._peer.start,
         )
 
 
@@ -162,36 +234,33 @@ def _json(answer: requests.Response, where: str) -> dict[str, Any]:
     return content
 
 
-def _no_api(what: str, where: str) -> CrmError:
+def _no_api(what: str, where: str, peer: Peer = CRM) -> CrmError:
     return CrmError(
         what,
         where=where,
-        fix="check that CRM_BASE_URL is the address of the API, not of a web page",
+        fix=f"check that {peer.address} is the address of the API, not of a web page",
     )
 
 
-def _refusal(answer: requests.Response, where: str) -> CrmError:
-    """The CRM's category and codes; its message may quote values, so it is left out."""
+def _refusal(answer: requests.Response, where: str, peer: Peer, *, is_doubtful: bool) -> CrmError:
+    """Its category and codes; a message may quote values, so it is left out."""
     status = answer.status_code
     if status < 400:
         return CrmError(
-            f"the CRM redirects elsewhere (HTTP {status}); the token is not sent there",
+            f"{peer.name} redirects elsewhere (HTTP {status}); the token is not sent there",
             where=where,
-            fix="set CRM_BASE_URL to the address that answers without a redirect",
+            fix=f"set {peer.address} to the address that answers without a redirect",
         )
-    fixes = {
-        401: "set CRM_ACCESS_TOKEN to the token of this CRM",
-        403: "give the token the scopes crm.objects.contacts.read and .write",
-        404: "check CRM_BASE_URL, and that the API version is one that this CRM serves",
-    }
-    try:
-        code = code_of(answer.json())
-    except requests.JSONDecodeError:
-        code = code_of(None)
-    what = f"the CRM refused the request: HTTP {status}, {code}"
-    fix = fixes.get(status, "the CRM's own log has the details")
+    code, what = f"HTTP_{status}", f"{peer.name} refused the request: HTTP {status}"
+    if peer.has_codes:
+        try:
+            code = code_of(answer.json())
+        except requests.JSONDecodeError:
+            code = code_of(None)
+        what = f"{what}, {code}"
+    fix = peer.fixes.get(status, f"the log of {peer.name} has the details")
     if status in REFUSED_FOR_CONTENT:
-        return ContentRefusedError(what, where=where, fix=fix, code=code)
+        return ContentRefusedError(what, where=where, fix=fix, code=code, is_doubtful=is_doubtful)
     return CrmError(what, where=where, fix=fix)
 
 

@@ -11,7 +11,8 @@ from typing import Protocol
 
 import polars as pl
 
-from de_assets.contracts.base import table_info
+from de_assets.contracts.base import polars_schema, table_info
+from de_assets.contracts.crm import Receipts
 from de_assets.contracts.source_tables import SOURCE_TABLES
 from de_assets.contracts.tables import TABLES
 from de_assets.crm.client import CrmClient
@@ -19,13 +20,20 @@ from de_assets.crm.ledger import Ledger
 from de_assets.privacy.erased import OWNERS, Erased
 from de_assets.privacy.identity import SubjectKeys
 from de_assets.privacy.subject import Subject
-from de_assets.privacy.tables import Day, all_rows, partitions_of, personal_tables, rows_of
+from de_assets.privacy.tables import (
+    Day,
+    all_rows,
+    partitions_of,
+    personal_tables,
+    receipts_of_others,
+    rows_of,
+)
 from de_assets.privacy.tombstones import Days
 from de_assets.storage.lake import Lake
 from de_assets.storage.objects import ObjectStore
 
 # Beside the tables, in the lake.
-OTHER_PREFIXES = ("crm/_ledger/", "identity/")
+OTHER_PREFIXES = ("crm/", "identity/")
 AS_ARRIVED = ("raw", "quarantine", "cleaned")
 
 
@@ -131,6 +139,27 @@ class LedgerOfTheCrm:
     def erase(self, erasure: Erasure) -> Mapping[str, int]:
         """Forget the person in the ledger's file, journals and intents."""
         return {"ledger_rows": self._ledger.forget(erasure.subject.contact)}
+
+
+class ReceiptsOfDestinations:
+    """What destinations beside the CRM answered about the person; what they hold is theirs."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def erase(self, erasure: Erasure) -> Mapping[str, int]:
+        """Rewrite the days that name the person."""
+        is_theirs = pl.col("contact_id").is_in(list(erasure.subject.contact))
+        count = 0
+        for key in receipts_of_others(self._lake):
+            for day in self._lake.days(key):
+                rows = self._lake.scan_days(key, [day], polars_schema(Receipts)).drop("dt")
+                frame = rows.collect()
+                left = frame.filter(~is_theirs)
+                if left.height < frame.height:
+                    self._lake.write(key, left, day)
+                    count += frame.height - left.height
+        return {"destination_receipts": count} if count else {}
 
 
 class Recomputed:

@@ -12,10 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from de_assets.contracts.base import ColumnInfo, Contract, columns, table_info
+from de_assets.contracts.crm import Receipts
 from de_assets.contracts.tables import TABLES
 from de_assets.privacy.audit_log import AuditLog
 from de_assets.privacy.holders import personal_prefixes
-from de_assets.privacy.tables import rows_of
+from de_assets.privacy.tables import receipts_of_others, rows_of
 from de_assets.sources.config import Calendar
 from de_assets.storage.lake import FILE_NAME, Lake
 
@@ -83,6 +84,11 @@ def overdue(lake: Lake, newest: date) -> Iterator[Overdue]:
                 yield Overdue(key, day)
             elif names := _columns_overdue(lake, contract, day, age):
                 yield Overdue(key, day, names)
+    kept_for = table_info(Receipts).retention_days
+    for key in receipts_of_others(lake):
+        for day in lake.days(key):
+            if kept_for is not None and (newest - day).days >= kept_for:
+                yield Overdue(key, day)
 
 
 def sweep(lake: Lake, newest: date, audit_log: AuditLog, *, dry_run: bool = False) -> Swept:

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from de_assets.crm.client import BATCH_SIZE, Change, CrmClient
+from de_assets.crm.client import BATCH_SIZE, CrmClient
+from de_assets.crm.destination import Change
 from de_assets.crm.push import ensure_properties
 from de_assets.crm.score_properties import CONTACT_KEY
 from de_assets.errors import SourcesError

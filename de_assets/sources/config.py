@@ -28,6 +28,8 @@ from de_assets.contracts.source_tables import CONTACTS, EVENTS, ORDER_LINES, PRO
 from de_assets.errors import SourcesError
 from de_assets.sources.calendar_days import Day, OneGap
 from de_assets.sources.config_errors import UnknownColumnError, parse_yaml, sentences
+from de_assets.sources.destinations import Destinations, absolute
+from de_assets.sources.write_back import WriteBack
 from de_assets.transforms.dates import EPOCH_MILLISECONDS, EPOCH_SECONDS
 
 FILE_SCHEMES = ("file", "s3")
@@ -223,12 +225,6 @@ class ContactsSource(TableSource):
         return self
 
 
-class WriteBack(_Section):
-    """Whether scores may create contacts in the CRM (`upsert`) or only update known ones."""
-
-    mode: Literal["update_only", "upsert"] = "update_only"
-
-
 class Sources(_Section):
     """The whole sources file. A table that is left out is empty."""
 
@@ -239,6 +235,7 @@ class Sources(_Section):
     contacts: ContactsSource | None = None
     events: EventsSource | None = None
     write_back: WriteBack = WriteBack()
+    destinations: Destinations = ()
 
     @model_validator(mode="after")
     def _stand_in_has_its_source(self) -> Self:
@@ -275,13 +272,14 @@ def load_sources(path: str | Path) -> Sources:
             where=str(path),
             fix="correct the keys above" if len(problems) > 1 else "correct the key above",
         ) from None
-    absolute: dict[str, Any] = {}
+    folder = path.absolute().parent
+    updated: dict[str, Any] = {"destinations": absolute(sources.destinations, folder)}
     for name in ("order_lines", "products", "contacts", "events"):
         source = sources.of_table(name)
         if source is not None:
-            url = _absolute(source.url, path.absolute().parent)
-            absolute[name] = source.model_copy(update={"url": url})
-    return sources.model_copy(update=absolute)
+            url = _absolute(source.url, folder)
+            updated[name] = source.model_copy(update={"url": url})
+    return sources.model_copy(update=updated)
 
 
 def _absolute(url: str, folder: Path) -> str:

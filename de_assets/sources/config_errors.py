@@ -123,6 +123,8 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 def _model_at(model: type[BaseModel], location: Sequence[str]) -> type[BaseModel]:
     for name in location:
+        if name.isdecimal():  # the place in a list, whose model is at hand already
+            continue
         annotation = model.model_fields[name].annotation
         candidates = [annotation, *get_args(annotation)]
         model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))

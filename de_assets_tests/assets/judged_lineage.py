@@ -12,6 +12,7 @@ from de_assets.contracts.base import columns, table_info
 from de_assets.contracts.features import features
 from de_assets.contracts.source_tables import SOURCE_TABLES
 from de_assets.contracts.tables import TABLES
+from de_assets.sources.write_back import WriteBack
 from de_assets.transforms.learning import LeadModel
 from de_assets.transforms.lineage import trace
 from de_assets.transforms.typing import Dialect
@@ -21,7 +22,7 @@ from de_assets_tests.world import PII_KEY
 START = DAY - timedelta(days=28 * 30)
 DIALECT = Dialect(datetime_formats=("%Y-%m-%d %H:%M:%S",))
 DERIVATIONS = all_derivations(
-    dict.fromkeys(SOURCE_TABLES, DIALECT), lambda: PII_KEY, START, 30, "upsert"
+    dict.fromkeys(SOURCE_TABLES, DIALECT), lambda: PII_KEY, START, 30, WriteBack(mode="upsert")
 )
 GRAPH = LineageGraph(DERIVATIONS)
 _TIMES = tuple(str(moment) for moment in MOMENTS)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from de_assets.crm.ledger import JOURNAL_PREFIX, Ledger
+from de_assets.crm.ledger import JOURNAL_PREFIX, LEDGER_KEY, Ledger
 from de_assets.crm.score_properties import SENT, values
 from de_assets.storage.objects import ObjectInfo, ObjectStore
 from de_assets_tests.crm.leads import MONDAY, scores_of
@@ -58,7 +58,7 @@ class FoldedByAnother(KilledBeforeDeleting):
     def write(
         self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False
     ) -> str:
-        self._interfere("before writing")
+        self._interfere("before writing" if key == LEDGER_KEY else "before writing history")
         return super().write(key, data, if_match=if_match, if_absent=if_absent)
 
     def delete(self, key: str) -> None:

@@ -57,7 +57,18 @@ def _full(objects: ObjectStore) -> Ledger:
         record(ledger, contact, 2, WEDNESDAY, batch=number)
     ledger.begin(WEDNESDAY, "run-dead", ["a", "b"])
     ledger.begin(TUESDAY, "run-dead-2", ["a"])
+    ledger.rejects.add([_rejected("a"), _rejected("b")], TUESDAY)
     return ledger
+
+
+def _rejected(contact: str) -> dict[str, str | None]:
+    return {
+        "contact_id": contact,
+        "crm_id": "1",
+        "fingerprint": "2 | D",
+        "lead_scored_at": "2011-11-29",
+        "code": "INVALID_OPTION",
+    }
 
 
 def test_the_ledger_forgets_a_contact_in_every_part(objects: ObjectStore) -> None:
@@ -65,8 +76,11 @@ def test_the_ledger_forgets_a_contact_in_every_part(objects: ObjectStore) -> Non
 
     count = ledger.forget({"a"})
 
-    assert count == 3
+    assert count == 5  # in the file, a journal, an intent, the history and the rejects
     assert held(ledger) == {"b": (str(WEDNESDAY), "2")}
+    assert ledger.history.of("a").is_empty()
+    assert ledger.history.of("b").height == 1
+    assert ledger.rejects.read()["contact_id"].to_list() == ["b"]
     assert ledger.read()["fingerprint"].to_list() == [None]  # b is in doubt as it was
     for info in objects.list():
         assert b'"a"' not in objects.read(info.key)[0]
@@ -81,6 +95,20 @@ def test_forgetting_whom_the_ledger_does_not_know_changes_nothing(objects: Objec
 
     assert ledger.forget({"nobody"}) == 0
     assert [(info.key, objects.read(info.key)[1]) for info in objects.list()] == before
+
+
+def test_the_ledgers_of_other_destinations_forget_the_contact_too(objects: ObjectStore) -> None:
+    for name in ("webhook", "drop_2"):
+        record(Ledger(objects, name), "a", 1, TUESDAY)
+        record(Ledger(objects, name), "b", 1, TUESDAY, batch=1)
+    Ledger(objects, "drop_2").fold()
+
+    count = Ledger(objects).forget({"a"})
+
+    assert count == 3
+    assert set(held(Ledger(objects, "webhook"))) == {"b"}
+    assert set(held(Ledger(objects, "drop_2"))) == {"b"}
+    assert held(Ledger(objects)) == {}
 
 
 def test_an_intent_that_names_nobody_else_goes(objects: ObjectStore) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from de_assets.crm.ledger import FOLD_ATTEMPTS, SCHEMA, Ledger
+from de_assets.crm.kept_rows import ATTEMPTS
+from de_assets.crm.ledger import SCHEMA, Ledger
 from de_assets.crm.score_properties import values
 from de_assets.errors import PreconditionFailedError
 from de_assets.storage.objects import LocalStore, ObjectStore
@@ -63,12 +64,12 @@ def test_folding_twice_changes_nothing_and_writes_nothing(objects: ObjectStore) 
     ledger = Ledger(objects)
     record(ledger, "a", 57, TUESDAY)
     ledger.fold()
-    (before,) = objects.list()
+    before = list(objects.list())
 
     ledger.fold()
     ledger.fold(values(scores_of(TUESDAY, {"a": 57})).collect())
 
-    assert list(objects.list()) == [before]
+    assert list(objects.list()) == before
 
 
 def test_a_fold_that_was_killed_before_it_deleted_the_journals_is_repeated_safely(
@@ -162,12 +163,12 @@ def test_two_folds_at_once_lose_nothing(objects: ObjectStore) -> None:
 def test_a_fold_that_always_comes_second_gives_up_and_loses_nothing(tmp_path: Path) -> None:
     objects = LocalStore(tmp_path)
     record(Ledger(objects), "a", 57, MONDAY)
-    store = FoldedByAnother(objects, at="before writing", times=FOLD_ATTEMPTS)
+    store = FoldedByAnother(objects, at="before writing", times=ATTEMPTS)
 
     with pytest.raises(PreconditionFailedError):
         Ledger(store).fold(_scores_of_tuesday())
 
-    assert len(held(Ledger(objects))) == 1 + FOLD_ATTEMPTS
+    assert len(held(Ledger(objects))) == 1 + ATTEMPTS
 
 
 def _scores_of_tuesday() -> pl.DataFrame:

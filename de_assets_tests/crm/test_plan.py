@@ -17,7 +17,7 @@ from de_assets_tests.crm.leads import MONDAY, TUESDAY, WEDNESDAY, contacts_of, s
 EMPTY_LEDGER = pl.DataFrame(schema=ledgers.SCHEMA)
 
 
-def _ledger(scores: pl.LazyFrame, crm_ids: Mapping[str, str], **changed: str) -> pl.DataFrame:
+def ledger_of(scores: pl.LazyFrame, crm_ids: Mapping[str, str], **changed: str) -> pl.DataFrame:
     """The ledger after the CRM acknowledged these scores."""
     sent = values(scores).with_columns(
         crm_id=pl.col("contact_id").replace_strict(dict(crm_ids), return_dtype=pl.String),
@@ -59,7 +59,7 @@ def test_a_contact_without_a_score_in_the_crm_is_updated() -> None:
 
 
 def test_a_changed_score_is_an_update_that_shows_what_was_there() -> None:
-    ledger = _ledger(scores_of(MONDAY, {"a": 30}), {"a": "1"})
+    ledger = ledger_of(scores_of(MONDAY, {"a": 30}), {"a": "1"})
 
     row = _only(_plan({"a": 57}, {"a": "1"}, ledger))
 
@@ -69,7 +69,7 @@ def test_a_changed_score_is_an_update_that_shows_what_was_there() -> None:
 
 
 def test_an_unchanged_score_is_skipped() -> None:
-    ledger = _ledger(scores_of(MONDAY, {"a": 57}), {"a": "1"})
+    ledger = ledger_of(scores_of(MONDAY, {"a": 57}), {"a": "1"})
 
     assert _decided(_plan({"a": 57}, {"a": "1"}, ledger)) == ("skip", "nothing has changed")
 
@@ -89,7 +89,7 @@ def test_a_contact_that_the_crm_does_not_hold_is_created_in_upsert_mode_only() -
 @pytest.mark.parametrize("mode", ["update_only", "upsert"])
 @pytest.mark.parametrize("score", [57, 30])
 def test_an_older_score_than_the_acknowledged_one_is_blocked(mode: Mode, score: int) -> None:
-    ledger = _ledger(scores_of(WEDNESDAY, {"a": 57}), {"a": "1"})
+    ledger = ledger_of(scores_of(WEDNESDAY, {"a": 57}), {"a": "1"})
 
     plan = _plan({"a": score}, {"a": "1"}, ledger, day=TUESDAY, mode=mode)
 
@@ -97,7 +97,9 @@ def test_an_older_score_than_the_acknowledged_one_is_blocked(mode: Mode, score: 
 
 
 def test_an_older_score_than_one_that_needed_no_sending_is_blocked_too() -> None:
-    ledger = _ledger(scores_of(MONDAY, {"a": 57}), {"a": "1"}, confirmed_for=WEDNESDAY.isoformat())
+    ledger = ledger_of(
+        scores_of(MONDAY, {"a": 57}), {"a": "1"}, confirmed_for=WEDNESDAY.isoformat()
+    )
 
     plan = _plan({"a": 30}, {"a": "1"}, ledger, day=TUESDAY)
 
@@ -105,7 +107,7 @@ def test_an_older_score_than_one_that_needed_no_sending_is_blocked_too() -> None
 
 
 def test_a_score_of_the_same_day_by_a_newer_model_is_sent() -> None:
-    ledger = _ledger(scores_of(TUESDAY, {"a": 30}), {"a": "1"})
+    ledger = ledger_of(scores_of(TUESDAY, {"a": 30}), {"a": "1"})
 
     assert _decided(_plan({"a": 57}, {"a": "1"}, ledger)) == ("update", "the score has changed")
 
@@ -125,7 +127,7 @@ def test_a_record_that_is_shared_with_a_contact_not_scored_that_day_is_blocked()
 
 
 def test_a_contact_that_got_another_record_in_the_crm_is_sent_to_it() -> None:
-    ledger = _ledger(scores_of(MONDAY, {"a": 57}), {"a": "1"})
+    ledger = ledger_of(scores_of(MONDAY, {"a": 57}), {"a": "1"})
 
     plan = _plan({"a": 57}, {"a": "2"}, ledger)
 
@@ -201,7 +203,7 @@ def test_a_plan_keeps_its_contract_and_every_scored_contact_once() -> None:
     scores = {f"c{number}": number % 100 for number in range(300)}
     crm_ids = {key: None if n % 7 == 0 else str(n // 2) for n, key in enumerate(scores)}
     acknowledged = {key: scores[key] for key in list(scores)[::3]}
-    ledger = _ledger(scores_of(MONDAY, acknowledged), dict.fromkeys(acknowledged, "1"))
+    ledger = ledger_of(scores_of(MONDAY, acknowledged), dict.fromkeys(acknowledged, "1"))
 
     plan = _plan(scores, crm_ids, ledger, mode="upsert")
 
@@ -222,7 +224,7 @@ def test_a_day_without_scores_has_an_empty_plan_of_the_same_shape() -> None:
 
 def test_what_was_acknowledged_since_the_plan_is_no_longer_due() -> None:
     plan = _plan({"a": 57, "b": 5}, {"a": "1", "b": "2"})
-    ledger = _ledger(scores_of(TUESDAY, {"a": 57}), {"a": "1"})
+    ledger = ledger_of(scores_of(TUESDAY, {"a": 57}), {"a": "1"})
 
     assert due_rows(plan, ledger)["contact_id"].to_list() == ["b"]
     assert settled_rows(plan, ledger)["contact_id"].to_list() == ["a"]
@@ -230,15 +232,15 @@ def test_what_was_acknowledged_since_the_plan_is_no_longer_due() -> None:
 
 def test_what_a_newer_day_overtook_since_the_plan_is_no_longer_due() -> None:
     plan = _plan({"a": 57}, {"a": "1"})
-    ledger = _ledger(scores_of(WEDNESDAY, {"a": 30}), {"a": "1"})
+    ledger = ledger_of(scores_of(WEDNESDAY, {"a": 30}), {"a": "1"})
 
     assert due_rows(plan, ledger).is_empty()
     assert settled_rows(plan, ledger).is_empty()
 
 
 def test_what_was_unchanged_is_due_when_a_day_between_changed_it_since_the_plan() -> None:
-    plan = _plan({"a": 57}, {"a": "1"}, _ledger(scores_of(MONDAY, {"a": 57}), {"a": "1"}))
-    between = _ledger(scores_of(MONDAY, {"a": 30}), {"a": "1"})
+    plan = _plan({"a": 57}, {"a": "1"}, ledger_of(scores_of(MONDAY, {"a": 57}), {"a": "1"}))
+    between = ledger_of(scores_of(MONDAY, {"a": 30}), {"a": "1"})
 
     due = due_rows(plan, between)
 

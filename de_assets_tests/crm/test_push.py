@@ -253,7 +253,7 @@ def test_a_row_without_an_answer_stays_in_doubt(
     again = plan_of(ledger, {"a": 1}, crm_ids, day=TUESDAY)
 
     assert again["action"].to_list() == ["update"]
-    assert again["reason"].to_list() == ["a run died before the CRM answered"]
+    assert again["reason"].to_list() == ["the CRM may hold other values than it acknowledged"]
 
 
 def _without_trace_ids(body: object) -> object:

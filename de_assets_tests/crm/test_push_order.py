@@ -67,7 +67,7 @@ def test_a_score_that_may_have_arrived_unacknowledged_is_sent_over(
     wednesday = plan_of(ledger, {"a": 1}, crm_ids, day=WEDNESDAY)
     sent(client, wednesday, ledger)
 
-    assert wednesday["reason"].to_list() == ["a run died before the CRM answered"]
+    assert wednesday["reason"].to_list() == ["the CRM may hold other values than it acknowledged"]
     assert scores_held(client) == {"a": "1"}
     assert plan_of(ledger, {"a": 1}, crm_ids, day=WEDNESDAY)["action"].to_list() == ["skip"]
 

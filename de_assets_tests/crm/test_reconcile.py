@@ -10,7 +10,8 @@ from de_assets.contracts.crm import Reconciliation
 from de_assets.crm.client import BATCH_SIZE, Change, CrmClient
 from de_assets.crm.ledger import Ledger
 from de_assets.crm.plan import make_plan
-from de_assets.crm.push import push, reconcile
+from de_assets.crm.push import push
+from de_assets.crm.reconcile import reconcile
 from de_assets.crm.score_properties import is_same_value
 from de_assets_tests.crm.leads import (
     MONDAY,
@@ -84,6 +85,39 @@ def test_a_human_edit_a_cleared_value_and_a_deleted_contact_each_show(
         ("edited", "lead_grade", "B", "A"),
         ("gone", "contact", None, None),
     ]
+
+
+def test_what_somebody_wrote_over_is_sent_again_and_then_left_alone(
+    portal: Portal, client: CrmClient, ledger: Ledger
+) -> None:
+    crm_ids = _written(portal, client, ledger, "edited", "fine")
+    client.update([Change("edited", crm_ids["edited"], {"lead_score": "99", "firstname": "Ada"})])
+    scores = scores_of(TUESDAY, {"edited": 57, "fine": 57})
+    older = scores_of(MONDAY, {"edited": 1, "fine": 1})
+
+    ledger.doubt(reconcile(client, ledger.read(), WEDNESDAY))
+    portal.layer.calls.clear()
+    for each in (older, scores, scores):
+        plan = make_plan(each, contacts_of(crm_ids), ledger.read().lazy(), "update_only")
+        push(client, plan.collect(), ledger, "run-0002", now=Ticks())
+
+    assert [len(call.body["inputs"]) for call in portal.layer.writes] == [1]
+    assert portal.layer.writes[0].body["inputs"][0]["objectWriteTraceId"] == "edited"
+    (contact,) = client.read_contacts([str(crm_ids["edited"])], ["lead_score", "firstname"])
+    assert contact.properties["lead_score"] == "57"
+    assert contact.properties["firstname"] == "Ada"
+    assert _differing(client, ledger) == []
+
+
+def test_a_contact_that_is_gone_is_not_sent_again(
+    portal: Portal, client: CrmClient, ledger: Ledger
+) -> None:
+    _written(portal, client, ledger, "a")
+    portal.empty()
+
+    ledger.doubt(reconcile(client, ledger.read(), WEDNESDAY))
+
+    assert ledger.read()["fingerprint"].null_count() == 0
 
 
 def test_an_archived_contact_is_gone(portal: Portal, client: CrmClient, ledger: Ledger) -> None:

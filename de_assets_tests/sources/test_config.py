@@ -176,7 +176,10 @@ def test_contacts_may_be_files(tmp_path):
         (ORDERS + "  cancellation: {prefix: C}", "order_lines.cancellation.prefix: unknown key"),
         (ORDERS + "  stand_in_from: order_lines", "order_lines.stand_in_from: unknown key"),
         (HEAD + "products: {url: p, cancellation: {}}", "products.cancellation: unknown key"),
-        (HEAD + "write_back: {mode: both}", "write_back.mode: Input should be 'update_only' or"),
+        (
+            HEAD + "write_back: {mode: both}",
+            "write_back.mode: Input should be 'update_only', 'upsert' or",
+        ),
         (HEAD + "contacts: {url: 'http://h', stand_in_from: order_lines}", "is not declared"),
         (ORDERS + "contacts: {url: c, stand_in_from: order_lines}", "needs the http(s):// url"),
         (HEAD + "contacts: {url: 'https://a:b@h'}", "contacts.url: must not hold credentials"),

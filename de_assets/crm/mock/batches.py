@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from starlette.responses import JSONResponse, Response
 
-from de_assets.crm.mock import wire
+from de_assets.crm.mock import rejects, wire
 from de_assets.crm.mock.calls import Call, Handler
-from de_assets.crm.mock.contacts import refuse_associations
+from de_assets.crm.mock.contacts import MOST_WITH_HISTORY, refuse_associations
 from de_assets.crm.mock.errors import (
     OBJECT_NOT_FOUND,
     RefusedRequestError,
@@ -47,6 +47,11 @@ def batch_read(call: Call) -> Response:
     id_property = wire.optional_text_in(body, "idProperty")
     names = wire.texts_in(body, "properties")
     history_names = wire.texts_in(body, "propertiesWithHistory")
+    if history_names and len(ids) > MOST_WITH_HISTORY:
+        raise invalid_request(
+            f"A batch with property histories has at most {MOST_WITH_HISTORY} inputs; "
+            f"this one has {len(ids)}."
+        )
     is_archived = call.is_flagged("archived")
     with call.store.reading() as tables:
         records = Records(tables, call.now_ms)
@@ -147,25 +152,41 @@ def _write(
     *,
     status: int,
 ) -> Response:
+    action = call.url.path.rpartition("/")[2]
+    try:
+        with call.store.writing() as tables:
+            records = Records(tables, call.now_ms)
+            _refuse_duplicates(records, identities)
+            results, refusals = _write_each(records, inputs, write)
+            rejects.remember(tables, call.now_ms, action, [refusal for refusal, _ in refusals])
+    except RefusedRequestError as refusal:
+        with call.store.writing() as tables:
+            rejects.remember_batch(tables, call.now_ms, action, refusal, len(inputs))
+        raise
+    errors = [refusal.batch_entry(trace_id) for refusal, trace_id in refusals]
+    return _answer(call, results, errors, status=status)
+
+
+def _write_each(
+    records: Records, inputs: Sequence[BatchInput], write: Write
+) -> tuple[list[dict[str, object]], list[tuple[RefusedRequestError, str | None]]]:
+    """Return the results, and each refusal with the trace id of its input."""
     trace_ids = {entry.trace_id for entry in inputs}
     is_partial = None not in trace_ids and len(trace_ids) == len(inputs)
     results = []
-    errors = []
-    with call.store.writing() as tables:
-        records = Records(tables, call.now_ms)
-        _refuse_duplicates(records, identities)
-        for entry in inputs:
-            try:
-                result = write(records, entry)
-            except RefusedRequestError as refusal:
-                if not is_partial and refusal.category != OBJECT_NOT_FOUND:
-                    raise
-                errors.append(refusal.batch_entry(entry.trace_id))
-            else:
-                if entry.trace_id is not None:
-                    result["objectWriteTraceId"] = entry.trace_id
-                results.append(result)
-    return _answer(call, results, errors, status=status)
+    refusals = []
+    for entry in inputs:
+        try:
+            result = write(records, entry)
+        except RefusedRequestError as refusal:
+            if not is_partial and refusal.category != OBJECT_NOT_FOUND:
+                raise
+            refusals.append((refusal, entry.trace_id))
+        else:
+            if entry.trace_id is not None:
+                result["objectWriteTraceId"] = entry.trace_id
+            results.append(result)
+    return results, refusals
 
 
 def _refuse_duplicates(records: Records, identities: Sequence[tuple[str, str | None]]) -> None:

@@ -14,12 +14,15 @@ from de_assets.crm.mock.records import Records
 from de_assets.crm.mock.store import Contact
 
 LARGEST_PAGE = 100
+MOST_WITH_HISTORY = 50
 _DEFAULT_PAGE = 10
 
 
 def list_contacts(call: Call) -> Response:
     """Answer one page of all contacts (or of all archived ones), in the order of their ids."""
-    limit = wire.count_in(dict(call.query), "limit", default=_DEFAULT_PAGE, most=LARGEST_PAGE)
+    history_names = call.listed("propertiesWithHistory")
+    most = MOST_WITH_HISTORY if history_names else LARGEST_PAGE
+    limit = wire.count_in(dict(call.query), "limit", default=_DEFAULT_PAGE, most=most)
     after = wire.cursor_in(dict(call.query))
     state = "IS NOT NULL" if call.is_flagged("archived") else "IS NULL"
     with call.store.reading() as tables:
@@ -29,9 +32,7 @@ def list_contacts(call: Call) -> Response:
         records = Records(tables, call.now_ms)
         page: dict[str, object] = {
             "results": [
-                records.shown(
-                    contact, call.listed("properties"), call.listed("propertiesWithHistory")
-                )
+                records.shown(contact, call.listed("properties"), history_names)
                 for contact in found[:limit]
             ]
         }

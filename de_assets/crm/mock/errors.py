@@ -41,7 +41,7 @@ class RefusedRequestError(DeAssetsError):
         *,
         problems: Sequence[PropertyProblem] = (),
         context: Context | None = None,
-        extra: Mapping[str, str] | None = None,
+        extra: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -137,6 +137,24 @@ def contacts_not_found(ids: Iterable[str]) -> RefusedRequestError:
 def resource_not_found() -> RefusedRequestError:
     """Return the refusal of a path or contact that does not exist (404)."""
     return RefusedRequestError(404, OBJECT_NOT_FOUND, "resource not found")
+
+
+def missing_scopes(scopes: Sequence[str]) -> RefusedRequestError:
+    """Return the refusal of a call for which the token has none of these scopes (403)."""
+    return RefusedRequestError(
+        403,
+        "MISSING_SCOPES",
+        "This app hasn't been granted all required scopes to make this call.",
+        extra={
+            "errors": [
+                {
+                    "message": "One or more of the following scopes are required.",
+                    "context": {"requiredGranularScopes": [*scopes]},
+                }
+            ],
+            "links": {"scopes": "https://developers.hubspot.com/scopes"},
+        },
+    )
 
 
 def not_authenticated() -> RefusedRequestError:

@@ -1,6 +1,7 @@
-"""What the pages show of scored contacts: the ranked list, and the score history of one.
+"""What the pages show of a scored contact: its name, its score, and the history of its score.
 
 Reads the score properties that the project writes; the API knows nothing of them.
+Not here: the ranked list (ranking.py).
 """
 
 import math
@@ -9,13 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
-from de_assets.crm.mock.store import CONTACT_COLUMNS, Contact, ContactWrite, Tables, contact_from
+from de_assets.crm.mock.history import BY_PERSON, ContactWrite
+from de_assets.crm.mock.store import Contact
 from de_assets.crm.mock.timestamps import text_of
 
-LEADS_ON_A_PAGE = 50
 GRADES = ("A", "B", "C", "D")
+TRENDS = ("up", "steady", "down")
 
-_SCORE_PROPERTIES = frozenset(
+SCORE_PROPERTIES = frozenset(
     {
         "lead_score",
         "lead_grade",
@@ -25,11 +27,6 @@ _SCORE_PROPERTIES = frozenset(
         "lead_scored_at",
         "lead_score_run_id",
     }
-)
-_IS_SCORED = "archived_ms IS NULL AND json_extract(properties, '$.lead_score') IS NOT NULL"
-_NAMES = " || ' ' || ".join(
-    f"coalesce(json_extract(properties, '$.{name}'), '')"
-    for name in ("firstname", "lastname", "company", "email", "customer_id")
 )
 
 
@@ -60,92 +57,37 @@ class Score:
         )
 
     @property
-    def percent(self) -> float:
-        """The score as a length from 0 to 100, whatever was written."""
+    def number(self) -> float | None:
+        """The score as a number, none if what was written is none."""
         try:
             number = float(self.score)
         except ValueError:
-            return 0.0
-        return min(100.0, max(0.0, number)) if math.isfinite(number) else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """A scored contact; rank 1 has the highest score of all."""
-
-    rank: int
-    contact: Contact
-    name: str
-    score: Score
-    freshness: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeadsPage:
-    """One page of leads that fit a filter, out of `matching`; `scored` counts all leads."""
-
-    leads: tuple[Lead, ...]
-    matching: int
-    scored: int
-    contacts: int
-    newest: str
-    number: int
+            return None
+        return number if math.isfinite(number) else None
 
     @property
-    def last_number(self) -> int:
-        """The number of the last page; the first is 1."""
-        return max(1, math.ceil(self.matching / LEADS_ON_A_PAGE))
+    def percent(self) -> float:
+        """The score as a length from 0 to 100, whatever was written."""
+        return min(100.0, max(0.0, self.number or 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreChange:
-    """The score of a contact after one write that touched it."""
+    """The score of a contact after one write that touched it.
+
+    `difference` is to the score before, such as "+12"; empty if either is missing or both are the
+    same.
+    """
 
     written_at: str
     source_type: str
     score: Score
+    difference: str
 
-
-def leads_page(tables: Tables, *, grade: str, text: str, number: int) -> LeadsPage:
-    """Return page `number` (from 1; beyond the end it is the last) of the leads that fit."""
-    conditions = ["1"]
-    arguments: list[object] = []
-    if grade:
-        conditions.append("json_extract(properties, '$.lead_grade') = ?")
-        arguments.append(grade)
-    if text.strip():
-        conditions.append(f"contains_words({_NAMES}, ?)")
-        arguments.append(text)
-    fits = " AND ".join(conditions)
-    # The text of these queries is put together from constants; values are always bound.
-    [(contacts,)] = tables.rows("SELECT count(*) FROM contact WHERE archived_ms IS NULL", ())
-    [(scored, newest)] = tables.rows(
-        "SELECT count(*), max(json_extract(properties, '$.lead_scored_at'))"  # noqa: S608 - constants
-        f" FROM contact WHERE {_IS_SCORED}",
-        (),
-    )
-    [(matching,)] = tables.rows(
-        f"SELECT count(*) FROM contact WHERE {_IS_SCORED} AND {fits}",  # noqa: S608 - constants
-        arguments,
-    )
-    page = LeadsPage(
-        (), int(str(matching)), int(str(scored)), int(str(contacts)), str(newest or ""), 1
-    )
-    number = min(max(number, 1), page.last_number)
-    rows = tables.rows(
-        f"""
-        WITH ranked AS (
-            SELECT {CONTACT_COLUMNS}, row_number() OVER (
-                ORDER BY CAST(json_extract(properties, '$.lead_score') AS REAL) DESC, id
-            ) AS rank
-            FROM contact WHERE {_IS_SCORED}
-        )
-        SELECT rank, {CONTACT_COLUMNS} FROM ranked WHERE {fits} ORDER BY rank LIMIT ? OFFSET ?
-        """,  # noqa: S608 - constants
-        (*arguments, LEADS_ON_A_PAGE, (number - 1) * LEADS_ON_A_PAGE),
-    )
-    leads = tuple(_lead(row, page.newest) for row in rows)
-    return LeadsPage(leads, page.matching, page.scored, page.contacts, page.newest, number)
+    @property
+    def is_by_person(self) -> bool:
+        """Whether a person wrote it in the CRM, over or beside what a run wrote."""
+        return self.source_type == BY_PERSON
 
 
 def name_of(contact: Contact) -> str:
@@ -160,11 +102,18 @@ def score_changes(writes: Sequence[ContactWrite]) -> list[ScoreChange]:
     """Return the score after each write that touched it, from writes in the order of time."""
     properties: dict[str, str] = {}
     changes = []
+    before: float | None = None
     for write in writes:
         properties |= write.changed
-        if write.changed.keys() & _SCORE_PROPERTIES:
+        if write.changed.keys() & SCORE_PROPERTIES:
+            score = Score.of(properties)
+            after = score.number
+            difference = (
+                "" if before is None or after is None or before == after else f"{after - before:+g}"
+            )
+            before = after
             changes.append(
-                ScoreChange(text_of(write.written_ms), write.source_type, Score.of(properties))
+                ScoreChange(text_of(write.written_ms), write.source_type, score, difference)
             )
     return changes
 
@@ -178,15 +127,3 @@ def freshness(scored_at: str, newest: str) -> str:
     if days <= 0:
         return "newest"
     return "1 day before newest" if days == 1 else f"{days} days before newest"
-
-
-def _lead(row: Sequence[object], newest: str) -> Lead:
-    contact = contact_from(row[1:])
-    score = Score.of(contact.properties)
-    return Lead(
-        rank=int(str(row[0])),
-        contact=contact,
-        name=name_of(contact),
-        score=score,
-        freshness=freshness(score.scored_at, newest),
-    )

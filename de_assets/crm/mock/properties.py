@@ -5,12 +5,12 @@ Checking values against a definition is in values.py.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from de_assets.crm.mock import wire
-from de_assets.crm.mock.errors import RefusedRequestError, invalid_request
+from de_assets.crm.mock.errors import OBJECT_NOT_FOUND, RefusedRequestError, invalid_request
 
 ID = "hs_object_id"
 CREATED = "createdate"
@@ -97,6 +97,11 @@ class PropertyDefinition:
         }
 
 
+def is_property_name(name: str) -> bool:
+    """Whether a property may have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def restored(stored: dict[str, Any]) -> PropertyDefinition:
     """Return the definition that `PropertyDefinition.stored` turned into plain data."""
     options = tuple(Option(**option) for option in stored.pop("options"))
@@ -106,7 +111,7 @@ def restored(stored: dict[str, Any]) -> PropertyDefinition:
 def definition_from(body: wire.JsonObject) -> PropertyDefinition:
     """Return the custom property that a request body describes."""
     name = wire.text_in(body, "name")
-    if not _NAME.fullmatch(name):
+    if not is_property_name(name):
         raise invalid_request(
             "Property names begin with a lower-case letter and hold only lower-case letters, "
             "digits and underscores, at most 100."
@@ -136,6 +141,16 @@ def property_exists(name: str) -> RefusedRequestError:
     """Return the refusal of a second property of one name (409)."""
     return RefusedRequestError(
         409, "OBJECT_ALREADY_EXISTS", f"A property named '{name}' already exists."
+    )
+
+
+def properties_not_found(names: Iterable[str]) -> RefusedRequestError:
+    """Return the refusal of names that no property has, as a batch lists them (404)."""
+    return RefusedRequestError(
+        404,
+        OBJECT_NOT_FOUND,
+        "Some properties could not be found: no property has this name.",
+        context={"name": list(names)},
     )
 
 

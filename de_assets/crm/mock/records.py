@@ -14,8 +14,10 @@ from de_assets.crm.mock.errors import (
     invalid_properties,
     invalid_request,
 )
+from de_assets.crm.mock.history import BY_INTEGRATION, ContactWrite, versions
 from de_assets.crm.mock.properties import CREATED, EMAIL, ID, MODIFIED, PropertyDefinition
-from de_assets.crm.mock.store import Contact, ContactWrite, Tables
+from de_assets.crm.mock.runs import count_write
+from de_assets.crm.mock.store import Contact, Tables
 from de_assets.crm.mock.timestamps import parse_moment, text_of
 from de_assets.crm.mock.values import (
     InvalidValueError,
@@ -24,17 +26,16 @@ from de_assets.crm.mock.values import (
     unknown_property,
 )
 
-SOURCE_OF_API_WRITES = "INTEGRATION"
-
 _ALWAYS_SHOWN = (CREATED, ID, MODIFIED)
 _SHOWN_BY_DEFAULT = (CREATED, EMAIL, "firstname", ID, MODIFIED, "lastname")
 
 
 class Records:
-    """Contacts as the API sees them, for one request at one moment."""
+    """Contacts as the API sees them, for one request at one moment by one kind of writer."""
 
-    def __init__(self, tables: Tables, now_ms: int) -> None:
+    def __init__(self, tables: Tables, now_ms: int, *, source_type: str = BY_INTEGRATION) -> None:
         self.tables = tables
+        self._source_type = source_type
         self.definitions = tables.definitions()
         self._now_ms = now_ms
         self._unique_names = {
@@ -163,16 +164,15 @@ class Records:
         return shown
 
     def _shown_history(self, contact: Contact, names: Sequence[str]) -> dict[str, object]:
-        newest_first = self.tables.history(contact.id)[::-1]
+        writes = self.tables.history(contact.id)
         return {
             name: [
                 {
-                    "value": write.changed[name],
-                    "timestamp": text_of(write.written_ms),
-                    "sourceType": write.source_type,
+                    "value": version.value,
+                    "timestamp": text_of(version.written_ms),
+                    "sourceType": version.source_type,
                 }
-                for write in newest_first
-                if name in write.changed
+                for version in versions(writes, name)
             ]
             for name in names
             if name in self.definitions
@@ -189,5 +189,6 @@ class Records:
         return max(self._now_ms, contact.modified_ms + 1)
 
     def _remember(self, contact: Contact, changed: Mapping[str, str]) -> None:
-        write = ContactWrite(contact.modified_ms, SOURCE_OF_API_WRITES, dict(changed))
+        write = ContactWrite(contact.modified_ms, self._source_type, dict(changed))
         self.tables.add_history(contact.id, write)
+        count_write(self.tables, contact, changed)

@@ -6,15 +6,17 @@ becomes part of a query. Archived contacts are never found.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from starlette.responses import JSONResponse, Response
 
 from de_assets.crm.mock import wire
 from de_assets.crm.mock.calls import Call, Handler
+from de_assets.crm.mock.conditions import Condition, joined
 from de_assets.crm.mock.errors import PropertyProblem, invalid_properties, invalid_request
 from de_assets.crm.mock.properties import CREATED, ID, MODIFIED, PropertyDefinition
 from de_assets.crm.mock.records import Records
+from de_assets.crm.mock.search_index import as_indexed
+from de_assets.crm.mock.store import CONTACT_COLUMNS, contact_from
 from de_assets.crm.mock.timestamps import parse_moment
 from de_assets.crm.mock.values import InvalidValueError, stored_value, unknown_property
 
@@ -33,14 +35,6 @@ _MEMBERSHIPS = {"IN": "IN", "NOT_IN": "NOT IN"}
 _PRESENCES = {"HAS_PROPERTY": "IS NOT NULL", "NOT_HAS_PROPERTY": "IS NULL"}
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A piece of SQL and the values bound to its question marks."""
-
-    sql: str
-    arguments: tuple[object, ...] = ()
-
-
 def search_contacts(call: Call) -> Response:
     """Answer one page of the contacts that fit, with their total number."""
     body = call.body()
@@ -53,14 +47,17 @@ def search_contacts(call: Call) -> Response:
         records = Records(tables, call.now_ms)
         where = _where(body, records.definitions)
         order = _order(body, records.definitions)
+        index = as_indexed(tables, call.now_ms, call.search_lag_ms)
         [(total,)] = tables.rows(
-            f"SELECT count(*) FROM contact WHERE {where.sql}",  # noqa: S608 - compiled above, values are bound
-            where.arguments,
+            f"{index.sql}SELECT count(*) FROM contact WHERE {where.sql}",  # noqa: S608 - compiled above, values are bound
+            (*index.arguments, *where.arguments),
         )
-        found = tables.select(
-            f"WHERE {where.sql} ORDER BY {order.sql} LIMIT ? OFFSET ?",
-            (*where.arguments, *order.arguments, limit, after),
+        rows = tables.rows(
+            f"{index.sql}SELECT {CONTACT_COLUMNS} FROM contact WHERE {where.sql}"  # noqa: S608 - compiled above, values are bound
+            f" ORDER BY {order.sql} LIMIT ? OFFSET ?",
+            (*index.arguments, *where.arguments, *order.arguments, limit, after),
         )
+        found = [contact_from(row) for row in rows]
         page: dict[str, object] = {
             "total": total,
             "results": [records.shown(contact, names) for contact in found],
@@ -81,10 +78,10 @@ def _where(body: wire.JsonObject, definitions: Mapping[str, PropertyDefinition])
         conditions.append(_full_text(query, definitions))
     if groups:
         alternatives = [
-            _joined(" AND ", [_filter(item, definitions) for item in group]) for group in groups
+            joined(" AND ", [_filter(item, definitions) for item in group]) for group in groups
         ]
-        conditions.append(_joined(" OR ", alternatives))
-    return _joined(" AND ", conditions)
+        conditions.append(joined(" OR ", alternatives))
+    return joined(" AND ", conditions)
 
 
 def _refuse_too_many(groups: Sequence[Sequence[wire.JsonObject]]) -> None:
@@ -152,13 +149,6 @@ def _full_text(query: str, definitions: Mapping[str, PropertyDefinition]) -> Con
     text = " || ' ' || ".join(f"coalesce({part.sql}, '')" for part in parts)
     arguments = tuple(argument for part in parts for argument in part.arguments)
     return Condition(f"contains_words({text}, ?)", (*arguments, query))
-
-
-def _joined(word: str, conditions: Sequence[Condition]) -> Condition:
-    return Condition(
-        "(" + word.join(condition.sql for condition in conditions) + ")",
-        tuple(argument for condition in conditions for argument in condition.arguments),
-    )
 
 
 def _defined(name: str, definitions: Mapping[str, PropertyDefinition]) -> PropertyDefinition:

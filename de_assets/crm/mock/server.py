@@ -6,7 +6,7 @@ Only loopback unless told otherwise; nothing is logged below a warning.
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,9 @@ class AppOptions(TypedDict, total=False):
     """The optional arguments of `create_app`."""
 
     requests_per_10_seconds: int | None
+    searches_per_second: int | None
+    search_lag_seconds: float
+    limited_tokens: Mapping[str, Collection[str]] | None
     clock: Callable[[], datetime]
 
 

@@ -13,41 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from de_assets.crm.mock import schema
+from de_assets.crm.mock.history import ContactWrite, PropertyVersion, versions
 from de_assets.crm.mock.properties import STANDARD_PROPERTIES, PropertyDefinition, restored
 from de_assets.crm.mock.words import contains_words, matches_tokens
 from de_assets.errors import StorageError
 
-_SCHEMA_VERSION = 1
 _SECONDS_TO_WAIT_FOR_OTHER_WRITERS = 30.0
-_SCHEMA = """
-CREATE TABLE property (
-    name TEXT PRIMARY KEY,
-    definition TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE contact (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    properties TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    modified_ms INTEGER NOT NULL,
-    archived_ms INTEGER
-);
-CREATE INDEX contact_by_modified ON contact (modified_ms, id);
-CREATE TABLE unique_value (
-    property TEXT NOT NULL,
-    value TEXT NOT NULL,
-    contact_id INTEGER NOT NULL REFERENCES contact (id),
-    PRIMARY KEY (property, value)
-) WITHOUT ROWID;
-CREATE TABLE contact_write (
-    contact_id INTEGER NOT NULL REFERENCES contact (id),
-    position INTEGER NOT NULL,
-    written_ms INTEGER NOT NULL,
-    source_type TEXT NOT NULL,
-    changed TEXT NOT NULL,
-    PRIMARY KEY (contact_id, position)
-) WITHOUT ROWID;
-"""
-
 CONTACT_COLUMNS = "id, properties, created_ms, modified_ms, archived_ms"
 
 
@@ -60,15 +32,6 @@ class Contact:
     created_ms: int
     modified_ms: int
     archived_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ContactWrite:
-    """What one write changed; the empty text is a property that was cleared."""
-
-    written_ms: int
-    source_type: str
-    changed: dict[str, str]
 
 
 class Tables:
@@ -219,6 +182,11 @@ class Store:
         with self._transaction("BEGIN IMMEDIATE") as tables:
             yield tables
 
+    def history(self, contact_id: int, property_name: str) -> list[PropertyVersion]:
+        """Return every value that a property of a contact has had, newest first."""
+        with self.reading() as tables:
+            return versions(tables.history(contact_id), property_name)
+
     def scrub(self) -> None:
         """Leave no byte of what was removed in the file or in its log, by writing both anew."""
         with self._lock:
@@ -249,6 +217,8 @@ class Store:
             with self.writing() as tables:
                 if self._refuse_foreign_tables(tables, path) == 0:
                     self._create(tables)
+                for statement in schema.FOR_PAGES.split(";"):
+                    self._connection.execute(statement)
         except sqlite3.Error as error:
             raise _unusable_file(path, str(error)) from error
 
@@ -257,17 +227,17 @@ class Store:
         """Return the version of our schema that the file has, 0 if it is empty."""
         [(version,)] = tables.rows("PRAGMA user_version", ())
         has_tables = bool(tables.rows("SELECT 1 FROM sqlite_schema LIMIT 1", ()))
-        expected = _SCHEMA_VERSION if has_tables else 0
+        expected = schema.VERSION if has_tables else 0
         if version != expected:
             raise _unusable_file(path, f"schema version {version} instead of {expected}")
         return expected
 
     def _create(self, tables: Tables) -> None:
-        for statement in _SCHEMA.split(";"):
+        for statement in schema.FIRST.split(";"):
             self._connection.execute(statement)
         for definition in STANDARD_PROPERTIES:
             tables.add_definition(definition)
-        self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        self._connection.execute(f"PRAGMA user_version = {schema.VERSION}")
 
 
 def contact_from(row: Sequence[Any]) -> Contact:

@@ -87,6 +87,14 @@ def count_in(body: Mapping[str, object], key: str, *, default: int, most: int) -
     return number
 
 
+def number_in(body: Mapping[str, object], key: str, *, default: float, most: float) -> float:
+    """Return the number from 0 to `most` under `key`, not necessarily whole."""
+    value = body.get(key, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
+        raise _wrong_shape(key, f"a number from 0 to {most}")
+    return value
+
+
 def cursor_in(body: Mapping[str, object], key: str = "after") -> int:
     """Return the paging cursor under `key`, 0 if it is absent; numbers too large for an id fit."""
     value = body.get(key)

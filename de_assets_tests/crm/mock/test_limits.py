@@ -64,6 +64,31 @@ def test_without_a_limit_there_are_no_limit_headers(api: Api) -> None:
     assert not [name for name in api.get("").headers if "ratelimit" in name.lower()]
 
 
+def test_searches_have_a_limit_of_their_own_and_no_limit_headers(
+    tmp_path: Path, clock: Clock
+) -> None:
+    with running_crm(
+        tmp_path / "crm.db",
+        TOKEN,
+        requests_per_10_seconds=9,
+        searches_per_second=2,
+        clock=clock,
+    ) as crm:
+        api = Api(crm.base_url)
+        answers = [api.post("/search", {}) for _ in range(3)]
+        other = api.get("")
+        clock.advance(1)
+        later = api.post("/search", {})
+        api.close()
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["policyName"] == "SECONDLY"
+    assert answers[2].headers["Retry-After"] == "1"
+    assert not [name for name in answers[0].headers if "ratelimit" in name.lower()]
+    assert other.headers["X-HubSpot-RateLimit-Remaining"] == "6"
+    assert later.status_code == 200
+
+
 def test_the_daily_limit_ends_with_the_day() -> None:
     limits = RequestLimits(10, requests_per_day=1)
     evening = MILLISECONDS_PER_DAY - 90_000
@@ -80,5 +105,7 @@ def test_the_daily_limit_ends_with_the_day() -> None:
 def test_a_limit_below_one_and_an_empty_token_are_mistakes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         create_app(tmp_path / "crm.db", TOKEN, requests_per_10_seconds=0)
+    with pytest.raises(ValueError, match="at least 1"):
+        create_app(tmp_path / "crm.db", TOKEN, searches_per_second=0)
     with pytest.raises(ValueError, match="access_token"):
         create_app(tmp_path / "crm.db", "")

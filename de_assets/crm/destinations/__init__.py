@@ -1,0 +1,1 @@
+"""Destinations of the write-back beside the CRM: files in a directory or bucket, and a webhook."""
