@@ -77,6 +77,11 @@ class Reconciliation(Contract):
     property_name: pl.String = column("The property that differs, or `contact` if it is gone")
     acknowledged: pl.String = column("What the CRM acknowledged", nullable=True)
     found: pl.String = column("What it holds", nullable=True)
+    written_by: pl.String = column(
+        "Kind of writer of what it holds, in the word of the CRM, such as CRM_UI",
+        nullable=True,
+    )
+    written_at: pl.Datetime("us") = column("When that was written, UTC", nullable=True)
 
     class Config:
         """The table."""

@@ -16,6 +16,7 @@ from de_assets.errors import CrmError
 
 BATCH_SIZE = 100  # the API refuses more
 SEARCH_PAGE = 200
+HISTORY_BATCH_SIZE = 50  # the API refuses more where the history of properties is asked for
 TIMEOUT_SECONDS = (5.0, 60.0)  # to connect, to answer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,6 +27,14 @@ class Contact:
 
     crm_id: str
     properties: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class LastWrite:
+    """Who wrote a value, in the CRM's word (INTEGRATION, CRM_UI, ...), and when (UTC, naive)."""
+
+    source_type: str
+    written_at: datetime
 
 
 class CrmClient:
@@ -155,6 +164,27 @@ class CrmClient:
         )
         return [_contact(result) for result in results_of(answer, self._contacts)]
 
+    def read_last_writes(
+        self, crm_ids: Sequence[str], properties: Sequence[str]
+    ) -> dict[tuple[str, str], LastWrite]:
+        """Who wrote what up to `HISTORY_BATCH_SIZE` contacts hold, by CRM id and property."""
+        inputs = [{"id": crm_id} for crm_id in dict.fromkeys(crm_ids)]
+        if not inputs:
+            return {}
+        answer = self._transport.request(
+            "POST",
+            f"{self._contacts}/batch/read",
+            body={"propertiesWithHistory": list(properties), "inputs": inputs},
+        )
+        return {
+            (str(result["id"]), name): LastWrite(
+                str(versions[0].get("sourceType", "")), _naive_utc(versions[0]["timestamp"])
+            )
+            for result in results_of(answer, self._contacts)
+            for name, versions in result.get("propertiesWithHistory", {}).items()
+            if versions
+        }
+
     def update(self, changes: Sequence[Change]) -> BatchAnswer:
         """Set properties of up to `BATCH_SIZE` contacts that exist; never creates one.
 
@@ -265,3 +295,7 @@ def _filter(name: str, operator: str, value: str) -> dict[str, str]:
 
 def _milliseconds(moment: datetime) -> str:
     return str((moment - EPOCH) // timedelta(milliseconds=1))
+
+
+def _naive_utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

@@ -4,7 +4,8 @@ from datetime import date
 
 import polars as pl
 
-from de_assets.crm.client import BATCH_SIZE, CrmClient
+from de_assets.crm.client import BATCH_SIZE, HISTORY_BATCH_SIZE, CrmClient, LastWrite
+from de_assets.crm.ledger import GONE
 from de_assets.crm.score_properties import SENT, is_same_value
 
 
@@ -17,8 +18,8 @@ def reconcile(client: CrmClient, ledger: pl.DataFrame, day: date) -> pl.DataFram
         day: The partition, as `dt` of the result.
 
     Returns:
-        `crm/reconciliation` with `dt`: one row for each property that differs, or one with
-        `property_name` "contact" where the contact is gone.
+        `crm/reconciliation` with `dt`: one row for each property that differs, with who wrote it
+        and when, or one with `property_name` "contact" where the contact is gone.
     """
     # Of contacts that became one record in the CRM, it holds the score that was sent last.
     acknowledged = ledger.drop_nulls("crm_id")
@@ -36,7 +37,7 @@ def reconcile(client: CrmClient, ledger: pl.DataFrame, day: date) -> pl.DataFram
             held = found.get(row["crm_id"])
             if held is None:
                 differing.append(
-                    {**who, "property_name": "contact", "acknowledged": None, "found": None}
+                    {**who, "property_name": GONE, "acknowledged": None, "found": None}
                 )
                 continue
             differing.extend(
@@ -49,7 +50,23 @@ def reconcile(client: CrmClient, ledger: pl.DataFrame, day: date) -> pl.DataFram
                 for name in SENT
                 if not is_same_value(name, row[name], held.get(name))
             )
-    schema = dict.fromkeys(
-        ("contact_id", "crm_id", "property_name", "acknowledged", "found"), pl.String
+    names = ("contact_id", "crm_id", "property_name", "acknowledged", "found")
+    frame = pl.DataFrame(differing, schema=dict.fromkeys(names, pl.String))
+    return _with_writers(client, frame).with_columns(dt=pl.lit(day, pl.Date))
+
+
+def _with_writers(client: CrmClient, differing: pl.DataFrame) -> pl.DataFrame:
+    """Only of what differs, since a read with history may ask for few contacts at once."""
+    writes: dict[tuple[str, str], LastWrite] = {}
+    there = differing.filter(pl.col("property_name") != GONE)
+    crm_ids = there["crm_id"].unique(maintain_order=True)
+    for place in range(0, len(crm_ids), HISTORY_BATCH_SIZE):
+        asked = crm_ids.slice(place, HISTORY_BATCH_SIZE).to_list()
+        writes |= client.read_last_writes(asked, SENT)
+    of_rows = [writes.get(key) for key in differing.select("crm_id", "property_name").iter_rows()]
+    return differing.with_columns(
+        written_by=pl.Series([write and write.source_type for write in of_rows], dtype=pl.String),
+        written_at=pl.Series(
+            [write and write.written_at for write in of_rows], dtype=pl.Datetime("us")
+        ),
     )
-    return pl.DataFrame(differing, schema=schema).with_columns(dt=pl.lit(day, pl.Date))

@@ -7,7 +7,8 @@ import pytest
 
 from de_assets.contracts.audit import audit
 from de_assets.contracts.crm import Reconciliation
-from de_assets.crm.client import BATCH_SIZE, Change, CrmClient
+from de_assets.crm.client import BATCH_SIZE, HISTORY_BATCH_SIZE, CrmClient
+from de_assets.crm.destination import Change
 from de_assets.crm.ledger import Ledger
 from de_assets.crm.plan import make_plan
 from de_assets.crm.push import push
@@ -85,6 +86,26 @@ def test_a_human_edit_a_cleared_value_and_a_deleted_contact_each_show(
         ("edited", "lead_grade", "B", "A"),
         ("gone", "contact", None, None),
     ]
+
+
+def test_what_differs_tells_who_wrote_it_and_when(
+    portal: Portal, client: CrmClient, ledger: Ledger
+) -> None:
+    names = [f"c-{number:03}" for number in range(HISTORY_BATCH_SIZE + 2)]
+    crm_ids = _written(portal, client, ledger, *names)
+    for place in range(0, len(names), BATCH_SIZE):
+        batch = names[place : place + BATCH_SIZE]
+        client.update([Change(name, crm_ids[name], {"lead_grade": "A"}) for name in batch])
+    edited_at = portal.clock.now.replace(tzinfo=None)
+
+    frame = reconcile(client, ledger.read(), WEDNESDAY)
+
+    assert frame["contact_id"].to_list() == names
+    assert set(frame["property_name"]) == {"lead_grade"}
+    assert set(frame["written_by"]) == {"INTEGRATION"}
+    assert (frame["written_at"] - edited_at).abs().max() < timedelta(minutes=1)
+    gone = ledger.read().head(1).with_columns(crm_id=pl.lit("999999"))
+    assert reconcile(client, gone, WEDNESDAY)["written_by"].to_list() == [None]
 
 
 def test_what_somebody_wrote_over_is_sent_again_and_then_left_alone(
