@@ -8,10 +8,10 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-fast check format graph dictionary bench clean
+.PHONY: help install demo dev test test-fast test-exhaustive check format graph dictionary bench clean
 
 help:  ## What there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed  ## Make .venv from the lock (the other targets do it by themselves)
 
@@ -32,11 +32,14 @@ dev: install  ## Mock CRM on :8090 and the Dagster UI on :3000, with what the de
 	@$(BIN)/de-assets crm & crm=$$!; trap 'kill $$crm 2>/dev/null' EXIT INT TERM; \
 	  DAGSTER_HOME=$(CURDIR) $(BIN)/dg dev --host 127.0.0.1 --port 3000
 
-test: install  ## Run all tests
-	@$(BIN)/python -m pytest
+test: install  ## Run the tests, but for those that take minutes each
+	@$(BIN)/python -m pytest -m "not exhaustive"
+
+test-exhaustive: install  ## Run those too: whole shop, canary, hundreds of stories
+	@$(BIN)/python -m pytest -m exhaustive
 
 test-fast: install  ## Run the tests that take less than ten seconds each
-	@$(BIN)/python -m pytest -m "not slow and not real_shop"
+	@$(BIN)/python -m pytest -m "not slow and not exhaustive and not real_shop"
 
 check: install  ## Lint, format, types, and Dagster's own check of the definitions
 	@$(BIN)/ruff check .

@@ -136,7 +136,7 @@ def left_after_replay(traces, left_after_erasure):
     return traces.everywhere()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_identifiers_are_nowhere_but_in_raw_and_in_the_crm(left):
     stages = {place.split("/")[0] for place in left["lake"]}
     assert stages == {"raw"}
@@ -146,7 +146,7 @@ def test_identifiers_are_nowhere_but_in_raw_and_in_the_crm(left):
     assert left["records"] == {}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_erased_person_is_nowhere_not_even_in_old_versions(traces, left_after_erasure):
     assert left_after_erasure == {"lake": {}, "records": {}, "crm": {}}
     for key in ("cleaned/contacts", "modeled/dim_contact", "features/contact_features"):
@@ -154,7 +154,7 @@ def test_an_erased_person_is_nowhere_not_even_in_old_versions(traces, left_after
     assert traces.person not in set(traces.table("cleaned/order_lines")["contact_id"])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_replay_does_not_bring_the_person_back(traces, left_after_replay):
     assert left_after_replay["lake"] == {}
     assert left_after_replay["records"] == {}

@@ -21,7 +21,7 @@ TOKEN = "test-token-of-the-mock"
 START, END = "2009-12-01", "2011-12-09"
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.exhaustive,
     pytest.mark.real_shop,
     pytest.mark.skipif(not FILES.is_dir(), reason=f"the real shop's files are not in {FILES.name}"),
 ]

@@ -28,7 +28,7 @@ def test_the_crm_ends_with_the_newest_scores(
     story.is_told_rightly()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("start", OTHERS[::60])
 def test_the_crm_ends_with_the_newest_scores_in_five_hundred_stories(
     portal: Portal, client: CrmClient, tmp_path: Path, start: int

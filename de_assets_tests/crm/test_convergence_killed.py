@@ -115,7 +115,7 @@ def _push_and_kill(
     return not is_ended
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_crm_ends_with_the_newest_scores_although_fifty_processes_were_killed(
     portal: Portal, client: CrmClient, tmp_path: Path
 ) -> None:
