@@ -104,8 +104,8 @@ def incident_sensor(
             run = record.dagster_run
             try:
                 found.append(observe(context.instance, graph, run))
-            except Exception:
-                # Whatever it is, it concerns this run; later ones wait, since their order counts.
+            except Exception:  # whatever it is, it concerns this run alone
+                # Later runs wait, since their order counts.
                 attempts = cursor.attempts.get(run.run_id, 0) + 1
                 is_given_up = attempts >= ATTEMPTS_A_RUN
                 context.log.exception(

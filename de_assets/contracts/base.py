@@ -175,7 +175,7 @@ def column(  # noqa: PLR0913  a declaration, always called by keyword
     )
 
 
-def row_rule(name: str, meaning: str, holds: pl.Expr, terms: Terms = STRICT) -> Any:  # noqa: ANN401
+def row_rule(name: str, meaning: str, holds: pl.Expr, terms: Terms = STRICT) -> Any:  # noqa: ANN401  the class method that Pandera's models collect
     """Declare a rule between the columns of a row, as an attribute of a contract.
 
     Args:

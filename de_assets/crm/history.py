@@ -6,6 +6,7 @@ object a month, kept as long as the receipts are. The eraser removes a contact f
 
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import polars as pl
 
@@ -40,13 +41,7 @@ class History:
             return
         for (month,), of_month in rows.group_by(pl.col("sent_at").str.slice(0, 7)):
             added = of_month.select(SCHEMA.names())
-            self._month(f"{self._prefix}{month}.parquet").change(
-                lambda known, added=added: (  # type: ignore[misc]
-                    pl.concat([known, added])
-                    .unique(KEY, keep="first", maintain_order=True)
-                    .sort(*KEY)
-                )
-            )
+            self._month(f"{self._prefix}{month}.parquet").change(partial(_with, added))
         newest = datetime.fromisoformat(str(rows["sent_at"].max())).date()
         self._drop_before(newest - timedelta(days=RETENTION_DAYS))
 
@@ -71,3 +66,9 @@ class History:
         for info in list(self._objects.list(self._prefix)):
             if info.key < f"{self._prefix}{day:%Y-%m}":
                 self._objects.delete(info.key)
+
+
+def _with(added: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are known, and those added that are not."""
+    rows = pl.concat([known, added])
+    return rows.unique(KEY, keep="first", maintain_order=True).sort(*KEY)
