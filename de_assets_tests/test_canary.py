@@ -99,13 +99,16 @@ def traces(tmp_path_factory, s3_options, s3_server):
         _plant_in_crm(crm.base_url, person)
         lake = "s3://canary/lake"
         yield Traces(folder, world, person, crm.base_url, lake, s3_options, s3_server)
-    # The server holds its objects in the memory of this process.
-    for page in s3_options.client.get_paginator("list_object_versions").paginate(Bucket="canary"):
-        old = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        s3_options.client.delete_objects(
-            Bucket="canary",
-            Delete={"Objects": [{key: one[key] for key in ("Key", "VersionId")} for one in old]},
-        )
+    _empty(s3_options.client, "canary")  # the server holds it in the memory of this process
+
+
+def _empty(client, bucket):
+    pages = list(client.get_paginator("list_object_versions").paginate(Bucket=bucket))
+    for page in pages:
+        there = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        if there:
+            named = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in there]
+            client.delete_objects(Bucket=bucket, Delete={"Objects": named})
 
 
 @pytest.fixture(scope="module")
